@@ -1,0 +1,64 @@
+"""tinymlp: a microscope for small ReLU networks.
+
+Train a small network on a function of one variable, and see exactly how it spends its straight segments. The way of the
+data is the way to read the code:
+
+    functions   the target functions by name
+    data        Dataset, sample, batches
+    network     MLP: the parameters, and what a network computes
+    ensemble    Ensemble: many networks at once
+    backprop    forward and backward, by hand
+    optim       Adam, SGD
+    train       train() and its History
+    regions     the heart: the on/off pattern of every hidden unit along x
+    segments    extract_segments(): the network as a function object, PiecewiseLinear
+    detector    detect_segments(): the article's finite differences
+    plot        pictures (loads matplotlib, and only when asked for)
+    article     the article's experiments, as data; report writes their page, cli is the command
+
+>>> import tinymlp
+>>> hat = tinymlp.MLP.from_weights([[[1], [1], [1]], [[1, -2, 1]]], [[1, 0, -1], [0]])
+>>> f = tinymlp.extract_segments(hat)
+>>> f.breakpoints.tolist(), f.jumps.tolist()
+([-1.0, 0.0, 1.0], [1.0, -2.0, 1.0])
+"""
+
+from . import functions
+from .data import Dataset, sample
+from .detector import Detection, detect_segments
+from .ensemble import Ensemble
+from .network import MLP
+from .optim import SGD, Adam
+from .regions import Regions, find_regions
+from .segments import PiecewiseLinear, Segment, extract_segments
+from .train import History, TrainingDiverged, train
+
+__all__ = [
+    "MLP",
+    "SGD",
+    "Adam",
+    "Dataset",
+    "Detection",
+    "Ensemble",
+    "History",
+    "PiecewiseLinear",
+    "Regions",
+    "Segment",
+    "TrainingDiverged",
+    "detect_segments",
+    "extract_segments",
+    "find_regions",
+    "functions",
+    "plot",
+    "sample",
+    "train",
+]
+
+
+def __getattr__(name: str) -> object:
+    """Load ``tinymlp.plot``, and with it matplotlib, at its first use."""
+    if name == "plot":
+        from importlib import import_module
+
+        return import_module(".plot", __name__)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

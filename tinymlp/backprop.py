@@ -1,0 +1,96 @@
+"""Forward and backward: the gradient of the mean squared error, by hand.
+
+For a batch of n samples, one column each, with [a; 1] the activations above a row of ones:
+
+    forward      z_l = [W_l | b_l] [a_l; 1]              a_{l+1} = max(z_l, negative_slope * z_l)
+    loss         L = mean((z_last - y)^2)                d_last = dL/dz_last = 2 (z_last - y) / size
+    backward     dL/d[W_l | b_l] = d_l [a_l; 1]^T        d_{l-1} = (W_l^T d_l) * a'(z_{l-1})
+
+with a'(z) = 1 where z > 0, else negative_slope. A positive activation means a positive z, so the activations tell
+which units were on and z need not be kept. ``forward`` writes what ``backward`` reads into a ``Memory`` that the
+caller holds: arrays are made once per batch size and every operation writes into one (``out=``).
+
+Measured at sizes [1, 10, 10, 10, 1] and batch 1280 by ``benchmarks/cpu_step.py``, which times this against the
+same formulas written without thought of speed.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import backend
+from .network import MLP
+
+
+class Memory:
+    """The arrays that one forward and one backward pass over n samples fill, for a network like this one.
+
+    Attributes
+    ----------
+    a : list of array, (units + 1, n)
+        The input and the activations of each hidden layer, above a row of ones that meets the bias.
+    units : list of array, (units, n)
+        The same memory without that row.
+    floor : list of array, (units, n)
+        negative_slope * z of each hidden layer; zeros, never written, for ReLU. (An array, since NumPy's maximum is
+        three times as fast with an array of zeros as with the number 0.)
+    on : list of array of bool, (units, n)
+    d : list of array, (units, n)
+        The sensitivities dL/dz of each layer.
+    keep : list of array, (units, n)
+        With dropout, what each activation was multiplied by: 0 or 1 / (1 - dropout).
+    """
+
+    def __init__(self, net: MLP, n: int):
+        xp, hidden = backend.array_module(net.device), net.sizes[1:-1]
+        self.a = [xp.ones((units + 1, n), net.dtype) for units in net.sizes[:-1]]
+        self.units = [a[:-1] for a in self.a]
+        self.floor = [xp.zeros((units, n), net.dtype) for units in hidden]
+        self.on = [xp.empty((units, n), bool) for units in hidden]
+        self.d = [xp.empty((units, n), net.dtype) for units in net.sizes[1:]]
+        self.keep = [xp.empty((units, n), net.dtype) for units in hidden if net.dropout]
+
+
+def forward(net: MLP, x: NDArray, memory: Memory, rng: np.random.Generator | None = None) -> NDArray:
+    """The output (outputs, n) for x (inputs, n); with an rng, hidden units drop out as in training.
+
+    The output lies in ``memory.d[-1]``, where `backward` turns it into the first sensitivity.
+    """
+    xp = backend.array_module(net.device)
+    memory.units[0][...] = x
+    for l, z in enumerate(memory.units[1:]):
+        xp.dot(net.layers[l], memory.a[l], out=z)
+        if net.negative_slope:
+            xp.multiply(z, net.negative_slope, out=memory.floor[l])
+        xp.maximum(z, memory.floor[l], out=z)
+        if memory.keep and rng is not None:
+            kept = rng.random(z.shape, np.float32) >= net.dropout
+            xp.multiply(xp.asarray(kept), 1 / (1 - net.dropout), out=memory.keep[l])
+            xp.multiply(z, memory.keep[l], out=z)
+    return xp.dot(net.layers[-1], memory.a[-1], out=memory.d[-1])
+
+
+def backward(net: MLP, y: NDArray, memory: Memory, grads: Sequence[NDArray]) -> NDArray:
+    """The loss against y (outputs, n), and its gradient, written into grads: one (out, in + 1) array a layer.
+
+    Call it after `forward` on the same memory. The loss is a scalar of the network's dtype.
+    """
+    xp = backend.array_module(net.device)
+    d = memory.d[-1]
+    xp.subtract(d, y, out=d)
+    error = d.reshape(-1)
+    loss = xp.dot(error, error) / d.size
+    xp.multiply(d, 2 / d.size, out=d)
+    for l in range(len(net.layers) - 1, 0, -1):
+        xp.dot(d, memory.a[l].T, out=grads[l])
+        d = xp.dot(net.layers[l][:, :-1].T, d, out=memory.d[l - 1])
+        if memory.keep:
+            xp.multiply(d, memory.keep[l - 1], out=d)
+        on = xp.greater(memory.units[l], 0, out=memory.on[l - 1])
+        if net.negative_slope:
+            d[...] = xp.where(on, d, net.negative_slope * d)
+        else:
+            xp.multiply(d, on, out=d)
+    xp.dot(d, memory.a[0].T, out=grads[0])
+    return loss

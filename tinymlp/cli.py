@@ -1,0 +1,139 @@
+"""The ``tinymlp`` command."""
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Sequence
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+
+from .article import EXPERIMENTS
+from .data import sample
+from .functions import BY_NAME
+from .network import MLP
+from .segments import PiecewiseLinear, extract_segments
+from .train import TrainingDiverged, train
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; returns its exit status, 2 for bad input."""
+    args = _parser().parse_args(argv)
+    try:
+        args.run(args)
+    except (ValueError, RuntimeError, ArithmeticError, OSError) as error:
+        print(f"tinymlp {args.command}: {error}", file=sys.stderr)
+        return 1 if isinstance(error, TrainingDiverged) else 2
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="tinymlp", description="A microscope for small ReLU networks: train one on a function, see its segments."
+    )
+    parser.add_argument("--version", action="version", version=f"tinymlp {version('tinymlp')}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    def command(name: str, run: Callable[[argparse.Namespace], None], help: str) -> argparse.ArgumentParser:
+        sub = commands.add_parser(
+            name, help=help, description=help, formatter_class=argparse.ArgumentDefaultsHelpFormatter
+        )
+        sub.set_defaults(run=run)
+        return sub
+
+    article = command("article", _article, "Run the article's experiments and write a page of pictures and counts.")
+    article.add_argument("--out", type=Path, default=Path("article"), metavar="DIR", help="folder of the page")
+    article.add_argument("--seed", type=int, default=0, help="of the network's first weights")
+
+    fit = command("fit", _fit, "Train a network on a function; print its losses and count its segments.")
+    fit.add_argument("function", metavar="FUNCTION", help=f"one of {', '.join(BY_NAME)}")
+    fit.add_argument("--width", type=int, default=10, help="units in each hidden layer")
+    fit.add_argument("--depth", type=int, default=3, help="hidden layers")
+    fit.add_argument("--epochs", type=int, default=90, help="times through the samples")
+    fit.add_argument("--lr", type=float, default=0.01, help="learning rate of Adam")
+    fit.add_argument("--batch-size", type=int, default=1280, help="samples a step")
+    fit.add_argument("--no-shuffle", action="store_true", help="take batches in order of x, as the article does")
+    fit.add_argument("--samples", type=int, default=10_000, help="samples on the interval")
+    fit.add_argument("--interval", type=float, nargs=2, default=(-5, 5), metavar=("START", "STOP"), help="of x")
+    fit.add_argument("--negative-slope", type=float, default=0.0, help="0 is ReLU, more is leaky ReLU")
+    fit.add_argument("--seed", type=int, default=0, help="of the weights and the shuffling")
+    fit.add_argument("--out", type=Path, metavar="FILE.npz", help="save the trained network here")
+    fit.add_argument("--picture", type=Path, metavar="FILE.png", help="save a picture of its segments here")
+
+    segments = command("segments", _segments, "List the exact segments of a saved network.")
+    segments.add_argument("network", type=Path, metavar="FILE.npz", help="a network that was saved by fit or MLP.save")
+    segments.add_argument(
+        "--interval", type=float, nargs=2, metavar=("START", "STOP"), help="of x; the whole real line if not given"
+    )
+    segments.add_argument("--json", action="store_true", help="print JSON, with null for an infinite end")
+    return parser
+
+
+def _article(args: argparse.Namespace) -> None:
+    from .report import write_report  # draws, so it loads matplotlib
+
+    page = write_report(EXPERIMENTS, args.out, args.seed)
+    print(f"wrote {page}")
+
+
+def _fit(args: argparse.Namespace) -> None:
+    data = sample(args.function, args.interval, args.samples)
+    net = MLP([1, *args.depth * [args.width], 1], args.negative_slope, seed=args.seed)
+    history = train(
+        net,
+        data,
+        args.epochs,
+        args.lr,
+        args.batch_size,
+        shuffle=not args.no_shuffle,
+        seed=args.seed,
+        progress=True,
+    )
+    stride = max(1, len(history) // 10)
+    for epoch in range(stride, len(history) + 1, stride):
+        print(f"epoch {epoch:5d}   loss {history.losses[epoch - 1]:.6g}")
+    f = extract_segments(net, *args.interval)
+    print(f"{len(f)} segments and {len(f.boundaries)} boundaries on ({f.start:g}, {f.stop:g})")
+    if args.out:
+        net.save(args.out)
+        print(f"saved the network in {args.out}")
+    if args.picture:
+        from . import plot
+
+        fig, (ax,) = plot.figure()
+        plot.segments(f, args.interval, args.function, ax).legend()
+        fig.savefig(args.picture)
+        print(f"saved the picture in {args.picture}")
+
+
+def _segments(args: argparse.Namespace) -> None:
+    f = extract_segments(MLP.load(args.network), *(args.interval or (-np.inf, np.inf)))
+    print(json.dumps(_as_json(f), indent=1) if args.json else _table(f))
+
+
+def _as_json(f: PiecewiseLinear) -> dict:
+    return {
+        "segments": [
+            {key: value if np.isfinite(value) else None for key, value in segment._asdict().items()} for segment in f
+        ],
+        "boundaries": [
+            {"x": x, "breakpoint": visible, "owners": owners}
+            for x, visible, owners in zip(f.boundaries.tolist(), f.is_breakpoint.tolist(), f.owners, strict=True)
+        ],
+    }
+
+
+def _table(f: PiecewiseLinear) -> str:
+    """A line a segment; at its right end the jump of the slope and the units that make it, as layer.unit."""
+    corners = [owners for owners, visible in zip(f.owners, f.is_breakpoint, strict=True) if visible]
+    lines = [
+        f"{'':4} {'from':>13} {'to':>13} {'slope':>13} {'intercept':>13} {'jump at its end':>16}  owners (layer.unit)"
+    ]
+    for k, s in enumerate(f):
+        line = f"{k:4} {s.start:13.6g} {s.stop:13.6g} {s.slope:13.6g} {s.intercept:13.6g}"
+        if k < len(f) - 1:
+            line += f" {f.jumps[k]:16.6g}  " + " ".join(f"{layer}.{unit}" for layer, unit in corners[k])
+        lines.append(line)
+    lines.append(f"{len(f)} segments, {len(f.boundaries)} boundaries")
+    return "\n".join(lines)

@@ -1,0 +1,202 @@
+"""Dataset: samples of a function, or any x and y you have; and the batches an epoch is made of."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import ArrayLike, DTypeLike, NDArray
+
+from .functions import Function, named
+
+
+def _checked(name: str, values: ArrayLike) -> NDArray:
+    """Values as a float array of one or two dimensions, a row a sample; ValueError says what is wrong with them."""
+    array = np.asarray(values)
+    if array.dtype.kind not in "biuf":
+        raise ValueError(f"{name} has dtype {array.dtype}: give real numbers")
+    if array.dtype.kind != "f":
+        array = array.astype(np.float64)
+    if array.ndim not in (1, 2):
+        raise ValueError(f"{name} has shape {array.shape}: give (n,) or (n, columns)")
+    if array.size == 0:
+        raise ValueError(f"{name} is empty, shape {array.shape}: give at least one sample")
+    bad = ~np.isfinite(array.reshape(len(array), -1)).all(axis=1)
+    if bad.any():
+        row = int(bad.argmax())
+        raise ValueError(
+            f"{name}[{row}] is {array[row]}, as are {bad.sum() - 1} more of {len(array)}: give finite numbers"
+        )
+    return array
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """Pairs of x and y to learn from.
+
+    Parameters
+    ----------
+    x : array_like, (n,) or (n, inputs)
+    y : array_like, (n,) or (n, outputs)
+        A row a sample. Integers become float64; float dtypes are kept.
+
+    Raises
+    ------
+    ValueError
+        If either is empty, not numeric, not finite, or if their lengths differ.
+    """
+
+    x: NDArray
+    y: NDArray
+
+    def __init__(self, x: ArrayLike, y: ArrayLike):
+        x, y = _checked("x", x), _checked("y", y)
+        if len(x) != len(y):
+            raise ValueError(f"x has {len(x)} samples and y has {len(y)}: give as many of each")
+        object.__setattr__(self, "x", x)
+        object.__setattr__(self, "y", y)
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    @property
+    def inputs(self) -> int:
+        """How many numbers one x is."""
+        return 1 if self.x.ndim == 1 else self.x.shape[1]
+
+    @property
+    def outputs(self) -> int:
+        """How many numbers one y is."""
+        return 1 if self.y.ndim == 1 else self.y.shape[1]
+
+    def columns(self, dtype: DTypeLike) -> tuple[NDArray, NDArray]:
+        """x and y as a network wants them, one column a sample: (inputs, n) and (outputs, n), in its dtype.
+
+        Raises
+        ------
+        ValueError
+            If a value is too large for the dtype.
+        """
+        with np.errstate(over="ignore"):
+            x, y = (np.ascontiguousarray(v.reshape(len(self), -1).T, dtype) for v in (self.x, self.y))
+        if not (np.isfinite(x).all() and np.isfinite(y).all()):
+            raise ValueError(f"the data hold numbers too large for {np.dtype(dtype)}: scale them, or use float64")
+        return x, y
+
+    @classmethod
+    def from_csv(cls, path: str | Path) -> "Dataset":
+        """Read a comma-separated file: the last column is y, those before it are x; one header line is allowed.
+
+        Raises
+        ------
+        ValueError
+            If the file has fewer than two columns, or a row that is not all numbers (the message names its line).
+        """
+        lines = Path(path).read_text(encoding="utf-8-sig").splitlines()
+        rows = [(i, line.split(",")) for i, line in enumerate(lines, start=1) if line.strip()]
+        if rows and not _numeric(rows[0][1]):
+            rows = rows[1:]
+        if not rows:
+            raise ValueError(f"{path} has no rows of numbers")
+        width = len(rows[0][1])
+        for i, row in rows:
+            if len(row) != width or width < 2 or not _numeric(row):
+                raise ValueError(f"{path}, line {i}: {','.join(row)!r} is not {max(width, 2)} numbers with commas")
+        table = np.array([row for _, row in rows], np.float64)
+        return cls(table[:, 0] if width == 2 else table[:, :-1], table[:, -1])
+
+
+def _numeric(row: list[str]) -> bool:
+    try:
+        [float(cell) for cell in row]
+    except ValueError:
+        return False
+    return True
+
+
+def check_interval(interval: tuple[float, float], infinite: bool = False) -> tuple[float, float]:
+    """(start, stop) as floats; ValueError if start >= stop, or one is not a number, or infinite where it must not be."""
+    start, stop = map(float, interval)
+    if not start < stop:
+        raise ValueError(f"interval is ({start}, {stop}): start must be less than stop, and both be numbers")
+    if not infinite and np.isinf([start, stop]).any():
+        raise ValueError(f"interval is ({start}, {stop}): both ends must be finite here")
+    return start, stop
+
+
+def grid(interval: tuple[float, float], n: int) -> NDArray:
+    """The n points start + i/n * (stop - start), i = 0 ... n-1, float64; the stop is excluded, as in the article."""
+    start, stop = check_interval(interval)
+    if n < 1:
+        raise ValueError(f"n is {n}: give at least one point")
+    return start + np.arange(n) / n * (stop - start)
+
+
+def sample(
+    function: str | Function,
+    interval: tuple[float, float] = (-5, 5),
+    n: int = 10_000,
+    noise: float = 0.0,
+    seed: int = 0,
+) -> Dataset:
+    """Sample a function of one variable at n evenly spaced points.
+
+    Parameters
+    ----------
+    function : str or callable
+        A name from `tinymlp.functions`, or a callable from an array of x to the array of y.
+    interval : (start, stop)
+        In units of x. The points are start + i/n * (stop - start): the stop is excluded, as in the article.
+    n : int
+        How many samples.
+    noise : float
+        Standard deviation of the normal noise added to y, in units of y.
+    seed : int
+        Of the noise.
+
+    Returns
+    -------
+    Dataset
+        x and y of shape (n,), float64.
+
+    Raises
+    ------
+    ValueError
+        If the function gives NaN or infinity on a sample; the message says where.
+    """
+    f = named(function)
+    x = grid(interval, n)
+    if not noise >= 0:
+        raise ValueError(f"noise is {noise}: give a standard deviation >= 0")
+    with np.errstate(all="ignore"):
+        y = np.asarray(f(x), np.float64)
+    if y.shape != x.shape:
+        raise ValueError(
+            f"function gives shape {y.shape} on x of shape {x.shape}: it must work on arrays, one y for each x"
+        )
+    bad = ~np.isfinite(y)
+    if bad.any():
+        where = int(bad.argmax())
+        name = getattr(f, "__name__", "function")
+        raise ValueError(
+            f"{name} is {y[where]} at x = {x[where]}, and not finite on {bad.sum()} of {n} samples: "
+            "choose an interval or n that avoids such x"
+        )
+    if noise:
+        y = y + np.random.default_rng(seed).normal(0, noise, n)
+    return Dataset(x, y)
+
+
+def batches(
+    x: NDArray, y: NDArray, batch_size: int, rng: np.random.Generator | None = None
+) -> Iterator[tuple[NDArray, NDArray]]:
+    """One epoch: slices of at most batch_size columns of x (inputs, n) and y (outputs, n), every sample once.
+
+    With an rng the samples are shuffled first; without one each batch is the next slice of the data as it is.
+    """
+    n = x.shape[1]
+    if rng is not None:
+        order = rng.permutation(n)
+        x, y = x[:, order], y[:, order]
+    for i in range(0, n, batch_size):
+        yield x[:, i : i + batch_size], y[:, i : i + batch_size]

@@ -1,0 +1,65 @@
+"""The target functions by name: what a network is asked to learn.
+
+Each takes an array of x and gives the array of y. Wherever tinymlp wants a function, one of these names will do,
+and so will any callable of your own that works on arrays.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+Function = Callable[[NDArray], NDArray]
+
+
+def linear(x: NDArray) -> NDArray:
+    """The straight line 2 x + 8."""
+    return 2 * x + 8
+
+
+def exp(x: NDArray) -> NDArray:
+    """The exponential, e^x."""
+    return np.exp(x)
+
+
+def exp_neg(x: NDArray) -> NDArray:
+    """The falling exponential, e^-x."""
+    return np.exp(-x)
+
+
+def log(x: NDArray) -> NDArray:
+    """The natural logarithm of x, for x > 0."""
+    return np.log(x)
+
+
+def inverse(x: NDArray) -> NDArray:
+    """1 / x, infinite at 0."""
+    return 1 / x
+
+
+def sine(x: NDArray) -> NDArray:
+    """The sine of x, in radians."""
+    return np.sin(x)
+
+
+def step(x: NDArray) -> NDArray:
+    """1 where x > 0, else 0."""
+    return np.where(x > 0, 1.0, 0.0)
+
+
+BY_NAME: dict[str, Function] = {f.__name__: f for f in (linear, exp, exp_neg, log, inverse, sine, step)}
+
+
+def named(function: str | Function) -> Function:
+    """The function of that name; a callable is given back as it is.
+
+    Raises
+    ------
+    ValueError
+        If it is neither a callable nor one of the names, which the message lists.
+    """
+    if callable(function):
+        return function
+    if function not in BY_NAME:
+        raise ValueError(f"function is {function!r}: give a callable or one of {', '.join(BY_NAME)}")
+    return BY_NAME[function]

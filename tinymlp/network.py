@@ -1,0 +1,229 @@
+"""The network: a multi-layer perceptron, its parameters and what it computes.
+
+A layer maps the activations a of the layer before it to z = W a + b, and all layers but the last bend that:
+a' = max(z, negative_slope * z), the (leaky) ReLU. That is the whole model; ``MLP.__call__`` is these lines.
+
+Every parameter of a network lies in one flat vector, ``net.params``. Layer l owns a stretch of it, seen as the matrix
+[W | b] of shape (out, in + 1), so that one product with activations that carry a row of ones is the affine map.
+``net.layers``, ``net.weights`` and ``net.biases`` are views: change one and you change the network.
+"""
+
+from collections.abc import Sequence
+from itertools import pairwise
+from operator import index
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import ArrayLike, DTypeLike, NDArray
+
+from . import backend
+
+
+def layer_views(flat: NDArray, sizes: Sequence[int]) -> list[NDArray]:
+    """The matrices [W | b], each (out, in + 1), that lie one after the other in a flat vector (P,)."""
+    views, k = [], 0
+    for inputs, outputs in pairwise(sizes):
+        size = outputs * (inputs + 1)
+        views.append(flat[k : k + size].reshape(outputs, inputs + 1))
+        k += size
+    return views
+
+
+def _check_sizes(sizes: Sequence[int]) -> tuple[int, ...]:
+    try:
+        checked = tuple(map(index, sizes))
+    except TypeError:
+        checked = ()
+    if len(checked) < 2 or min(checked) < 1:
+        raise ValueError(f"sizes is {sizes!r}: give two or more positive integers, inputs first, as in [1, 10, 10, 1]")
+    return checked
+
+
+class MLP:
+    """A multi-layer perceptron with (leaky) ReLU between its layers and none after the last.
+
+    Parameters
+    ----------
+    sizes : sequence of int
+        Inputs, the width of each hidden layer, outputs: [1, 10, 10, 10, 1] has three hidden layers.
+    negative_slope : float
+        The slope of a hidden unit that is off, in [0, 1]; 0 is ReLU, 0.01 the usual leaky ReLU.
+    dropout : float
+        The chance, in [0, 1), that a hidden unit is silenced for a sample. Active in training only.
+    seed : int
+        Weights and biases of a layer are drawn from U(-1/sqrt(in), 1/sqrt(in)), as PyTorch's ``nn.Linear`` does,
+        by ``np.random.default_rng(seed)``, layer by layer.
+    dtype : float dtype
+        Of the parameters, and of all that is computed from them in training.
+
+    Attributes
+    ----------
+    params : array, (P,)
+    layers : list of array, (out, in + 1)
+        [W | b] of each layer, views of ``params``, as are `weights`, each (out, in), and `biases`, each (out,).
+
+    Raises
+    ------
+    ValueError
+        If sizes are not positive integers, or a slope, dropout or dtype is out of range.
+    """
+
+    def __init__(
+        self,
+        sizes: Sequence[int],
+        negative_slope: float = 0.0,
+        dropout: float = 0.0,
+        seed: int = 0,
+        dtype: DTypeLike = np.float32,
+    ):
+        sizes = _check_sizes(sizes)
+        if np.dtype(dtype).kind != "f":
+            raise ValueError(f"dtype is {np.dtype(dtype)}: give a float dtype")
+        rng = np.random.default_rng(seed)
+        draws = [
+            rng.uniform(-1 / np.sqrt(inputs), 1 / np.sqrt(inputs), outputs * (inputs + 1))
+            for inputs, outputs in pairwise(sizes)
+        ]
+        self._set(sizes, np.concatenate(draws).astype(dtype), negative_slope, dropout)
+
+    def _set(self, sizes: tuple[int, ...], params: NDArray, negative_slope: float, dropout: float) -> "MLP":
+        if not 0 <= negative_slope <= 1:
+            raise ValueError(f"negative_slope is {negative_slope}: give a number in [0, 1]")
+        if not 0 <= dropout < 1:
+            raise ValueError(f"dropout is {dropout}: give a number in [0, 1)")
+        self.sizes, self.params = sizes, params
+        self.negative_slope, self.dropout = float(negative_slope), float(dropout)
+        self.layers = layer_views(params, sizes)
+        return self
+
+    @classmethod
+    def from_params(
+        cls, sizes: Sequence[int], params: NDArray, negative_slope: float = 0.0, dropout: float = 0.0
+    ) -> "MLP":
+        """The network whose parameters are this flat vector (P,) itself, not a copy of it."""
+        sizes = _check_sizes(sizes)
+        count = sum(outputs * (inputs + 1) for inputs, outputs in pairwise(sizes))
+        if params.shape != (count,):
+            raise ValueError(f"params has shape {params.shape}: sizes {list(sizes)} need ({count},)")
+        return cls.__new__(cls)._set(sizes, params, negative_slope, dropout)
+
+    @classmethod
+    def from_weights(
+        cls, weights: Sequence[ArrayLike], biases: Sequence[ArrayLike], negative_slope: float = 0.0
+    ) -> "MLP":
+        """A network from weights you have: one (out, in) matrix and one (out,) bias a layer.
+
+        Their float dtype is kept (integers become float64).
+
+        Raises
+        ------
+        ValueError
+            If there is not a bias for each matrix, or their shapes do not fit each other; the message names the layer.
+        """
+        W, b = [np.asarray(w) for w in weights], [np.asarray(v) for v in biases]
+        if not W or len(W) != len(b):
+            raise ValueError(f"weights has {len(W)} layers and biases has {len(b)}: give as many of each, at least one")
+        for layer, (w, v) in enumerate(zip(W, b, strict=True)):
+            if w.ndim != 2 or v.shape != w.shape[:1] or w.size == 0:
+                raise ValueError(f"layer {layer}: weights {w.shape} and biases {v.shape} must be (out, in) and (out,)")
+            if layer and w.shape[1] != W[layer - 1].shape[0]:
+                raise ValueError(
+                    f"layer {layer}: weights {w.shape} take {w.shape[1]} inputs, "
+                    f"but layer {layer - 1} has {W[layer - 1].shape[0]} units"
+                )
+        dtype = np.result_type(*W, *b)
+        if dtype.kind not in "biuf":
+            raise ValueError(f"weights have dtype {dtype}: give real numbers")
+        params = np.concatenate([np.column_stack(pair).ravel() for pair in zip(W, b, strict=True)])
+        sizes = [W[0].shape[1], *(len(w) for w in W)]
+        return cls.from_params(sizes, params.astype(dtype if dtype.kind == "f" else np.float64), negative_slope)
+
+    @property
+    def weights(self) -> list[NDArray]:
+        """W of each layer, (out, in)."""
+        return [layer[:, :-1] for layer in self.layers]
+
+    @property
+    def biases(self) -> list[NDArray]:
+        """b of each layer, (out,)."""
+        return [layer[:, -1] for layer in self.layers]
+
+    @property
+    def dtype(self) -> np.dtype:
+        """Of the parameters."""
+        return self.params.dtype
+
+    @property
+    def device(self) -> str:
+        """Where the parameters are, "cpu" or "gpu"."""
+        return backend.device_of(self.params)
+
+    def __call__(self, x: ArrayLike) -> NDArray:
+        """The network's output.
+
+        Parameters
+        ----------
+        x : array_like, (n, inputs); with one input also (n,) or a number
+            Rounded to the network's dtype.
+
+        Returns
+        -------
+        array, (n, outputs); with one input and one output the shape of x
+        """
+        xp = backend.array_module(self.device)
+        values = xp.asarray(x, self.dtype)
+        a = values.reshape(1, -1) if self.sizes[0] == 1 and values.ndim < 2 else values.T  # (inputs, n)
+        if a.ndim != 2 or len(a) != self.sizes[0]:
+            natural = ", or (n,)" if self.sizes[0] == 1 else ""
+            raise ValueError(f"x has shape {values.shape}: give (n, {self.sizes[0]}){natural}")
+        for W, b in zip(self.weights, self.biases, strict=True):
+            z = W @ a + b[:, None]  # (units, n)
+            a = xp.maximum(z, self.negative_slope * z)
+        return z.reshape(values.shape) if values.ndim < 2 and self.sizes[-1] == 1 else z.T
+
+    def copy(self, params: NDArray | None = None) -> "MLP":
+        """An equal network with parameters of its own: this one's, or a copy of those given (say, of a snapshot)."""
+        params = (self.params if params is None else params).copy()
+        return MLP.from_params(self.sizes, params, self.negative_slope, self.dropout)
+
+    def astype(self, dtype: DTypeLike) -> "MLP":
+        """A copy whose parameters are rounded to another dtype."""
+        return self.copy(self.params.astype(dtype))
+
+    def to(self, device: str) -> "MLP":
+        """This network on "cpu" or "gpu": itself if it is there, else a copy.
+
+        Raises
+        ------
+        ValueError, RuntimeError
+            If there is no such device, or it is not there (`backend.array_module`).
+        """
+        if device == self.device:
+            return self
+        return MLP.from_params(self.sizes, backend.move(self.params, device), self.negative_slope, self.dropout)
+
+    def save(self, path: str | Path) -> None:
+        """Write the network to this very path, in NumPy's npz format."""
+        with open(path, "wb") as file:
+            np.savez(
+                file,
+                sizes=self.sizes,
+                params=self.to("cpu").params,
+                negative_slope=self.negative_slope,
+                dropout=self.dropout,
+            )
+
+    @classmethod
+    def load(cls, path: str | Path) -> "MLP":
+        """Read a network that `save` wrote; ValueError if the file is something else."""
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                state = {key: file[key] for key in ("sizes", "params", "negative_slope", "dropout")}
+        except (KeyError, ValueError, EOFError, TypeError, AttributeError) as error:
+            raise ValueError(f"{path} is not a network that MLP.save wrote") from error
+        return cls.from_params(
+            state["sizes"].tolist(), state["params"], float(state["negative_slope"]), float(state["dropout"])
+        )
+
+    def __repr__(self) -> str:
+        return f"MLP({list(self.sizes)}, negative_slope={self.negative_slope}, dtype={self.dtype})"

@@ -1,0 +1,143 @@
+"""Pictures of segments and losses; the only module that imports matplotlib.
+
+Every function takes ``ax=None`` and returns the axes it drew on. Nothing calls ``show()``.
+"""
+
+from itertools import pairwise
+from typing import Literal
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from .data import check_interval
+from .detector import detect_segments
+from .functions import Function, named
+from .network import MLP
+from .segments import PiecewiseLinear, extract_segments
+from .train import History
+
+ARTICLE_COLORS = "rgbck"
+LAYER_COLORS = ("#d55e00", "#0072b2", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")  # told apart by the colour-blind
+
+
+def segments(
+    net_or_f: MLP | PiecewiseLinear,
+    interval: tuple[float, float],
+    target: str | Function | None = None,
+    ax: Axes | None = None,
+    style: Literal["exact", "article"] = "exact",
+    by_layer: bool = True,
+    points: int = 300,
+    epsilon: float = 1e-3,
+) -> Axes:
+    """Draw a network's straight segments on an interval.
+
+    Parameters
+    ----------
+    net_or_f : MLP or PiecewiseLinear
+    interval : (start, stop)
+        In units of x.
+    target : str or callable
+        A function to draw behind, in grey. The picture's height is the network's, so it may leave the picture.
+    ax : matplotlib Axes
+        A new figure's if not given.
+    style : "exact" or "article"
+        "exact" draws the line by `extract_segments` with a dot on each breakpoint, and a hollow one where a hidden unit
+        switches but the output does not bend. "article" draws what the article's detector takes for segments, in
+        its five colours in turn, every second of five bold.
+    by_layer : bool
+        In the exact style, colour each breakpoint by the layer of its (first) owner.
+    points, epsilon
+        In the article's style, those of `detect_segments`.
+
+    Returns
+    -------
+    Axes
+    """
+    if style not in ("exact", "article"):
+        raise ValueError(f"style is {style!r}: give 'exact' or 'article'")
+    start, stop = check_interval(interval)
+    ax = _axes(ax)
+    ax.set_xlim(start, stop)
+    if style == "exact":
+        y = _draw_exact(net_or_f, start, stop, ax, by_layer)
+    else:
+        y = _draw_article(net_or_f, start, stop, ax, points, epsilon)
+    if target is not None:
+        x = np.linspace(start, stop, 2000)
+        with np.errstate(all="ignore"):
+            ax.plot(x, named(target)(x), color="0.75", lw=3, zorder=0, label="target")
+    low, high = float(np.min(y)), float(np.max(y))
+    margin = 0.06 * (high - low) or 1.0
+    ax.set_ylim(low - margin, high + margin)
+    ax.set_xlabel("x")
+    ax.set_ylabel("y")
+    return ax
+
+
+def _draw_exact(net_or_f: MLP | PiecewiseLinear, start: float, stop: float, ax: Axes, by_layer: bool) -> np.ndarray:
+    """The polyline through all breakpoints and the dots on it; returns its heights."""
+    f = extract_segments(net_or_f, start, stop) if isinstance(net_or_f, MLP) else net_or_f.clip(start, stop)
+    x = np.concatenate([[f.start], f.breakpoints, [f.stop]])
+    ax.plot(x, f(x), color="0.15", lw=1.2, label=f"{len(f)} segments")
+    layers = np.array([min(owners)[0] for owners in f.owners], int)
+    shown = [(layer, f.is_breakpoint & (layers == layer), f"layer {layer}") for layer in np.unique(layers)]
+    if not by_layer:
+        shown = [(0, f.is_breakpoint, "breakpoints")]
+    for layer, chosen, label in shown:
+        if chosen.any():
+            x_dots = f.boundaries[chosen]
+            color = LAYER_COLORS[layer % len(LAYER_COLORS)]
+            ax.plot(x_dots, f(x_dots), "o", ms=5, color=color, mec="white", mew=0.6, label=label, zorder=3)
+    silent = f.boundaries[~f.is_breakpoint]
+    if len(silent):
+        ax.plot(silent, f(silent), "o", ms=5, mfc="none", mec="0.5", label="no bend", zorder=2.5)
+    return f(x)
+
+
+def _draw_article(
+    net_or_f: MLP | PiecewiseLinear, start: float, stop: float, ax: Axes, points: int, epsilon: float
+) -> np.ndarray:
+    """One line a detected segment, in the article's colours; returns the heights."""
+    seen = detect_segments(net_or_f, start, stop, points, epsilon)
+    # a transition at i says that the cell from i-1 to i has another slope than the one before, so the line turns at i-1
+    turns = [0, *(seen.transitions - 1), len(seen.x) - 1]
+    for k, (a, b) in enumerate(pairwise(turns)):
+        place = k % len(ARTICLE_COLORS)
+        bold = place == 1
+        ax.plot(seen.x[a : b + 1], seen.y[a : b + 1], color=ARTICLE_COLORS[place], lw=4 if bold else 1.5)
+    return seen.y
+
+
+def losses(history: History, begin: int = 0, end: int | None = None, ax: Axes | None = None) -> Axes:
+    """Draw the loss after each epoch from begin to end (excluded) on a logarithmic scale; a thin line for each network.
+
+    Parameters
+    ----------
+    history : History
+    begin, end : int
+        As in a slice of ``history.losses``.
+    ax : matplotlib Axes
+        A new figure's if not given.
+    """
+    chosen = np.arange(len(history))[begin:end]
+    if not len(chosen):
+        raise ValueError(f"begin, end are {begin}, {end}: nothing is left of {len(history)} epochs")
+    ax = _axes(ax)
+    ax.plot(chosen + 1, history.losses[begin:end], lw=1.2 if history.losses.ndim == 1 else 0.5)
+    ax.set_yscale("log")
+    ax.set_xlabel("epoch")
+    ax.set_ylabel("mean squared error")
+    return ax
+
+
+def figure(columns: int = 1, size: tuple[float, float] = (5.5, 3.6)) -> tuple[Figure, list[Axes]]:
+    """A figure to be saved, with axes side by side, each of that size in inches; pyplot does not hear of it."""
+    fig = Figure(figsize=(columns * size[0], size[1]), dpi=100, layout="constrained")
+    return fig, list(fig.subplots(1, columns, squeeze=False)[0])
+
+
+def _axes(ax: Axes | None) -> Axes:
+    return plt.subplots(layout="constrained")[1] if ax is None else ax

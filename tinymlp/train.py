@@ -1,0 +1,178 @@
+"""train(): epochs over batches, and the History of what happened."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from numbers import Integral
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from .backend import blas_threads
+from .backprop import Memory, backward, forward
+from .data import Dataset, batches
+from .ensemble import Ensemble
+from .network import MLP, layer_views
+from .optim import Adam
+
+
+class Optimizer(Protocol):
+    """Anything that changes parameters in place, given a gradient of the same shape: `Adam`, `SGD`, or your own."""
+
+    def step(self, params: NDArray, grad: NDArray) -> None:
+        """Change params in place; grad has their shape."""
+
+
+@dataclass(frozen=True, eq=False)
+class History:
+    """What a training run left behind; ``first + second`` is the history of both, one after the other.
+
+    Attributes
+    ----------
+    losses : array, (epochs,), for an ensemble (epochs, K)
+        The mean squared error over the samples, each batch measured just before its step. Float64, unit of y squared.
+    article_losses : array of the same shape
+        The figure the article prints instead: the sum of the batches' losses, divided by the batch size.
+    snapshots : dict from int to array
+        A copy of ``params`` after so many epochs, 0 being before the first.
+    """
+
+    losses: NDArray
+    article_losses: NDArray
+    snapshots: dict[int, NDArray] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.losses)
+
+    def __add__(self, later: "History") -> "History":
+        return History(
+            np.concatenate([self.losses, later.losses]),
+            np.concatenate([self.article_losses, later.article_losses]),
+            self.snapshots | {len(self) + epoch: params for epoch, params in later.snapshots.items()},
+        )
+
+
+class TrainingDiverged(ArithmeticError):
+    """The loss became NaN or infinite. ``history`` holds the epochs before; the network is as it was after them."""
+
+    def __init__(self, message: str, history: History):
+        super().__init__(message)
+        self.history = history
+
+
+def train(
+    net: MLP | Ensemble,
+    data: Dataset,
+    epochs: int,
+    lr: float = 0.01,
+    batch_size: int = 1280,
+    shuffle: bool = True,
+    optimizer: Optimizer | None = None,
+    seed: int = 0,
+    snapshots: Iterable[int] | None = None,
+    callback: Callable[[int, MLP | Ensemble, float | NDArray], object] | None = None,
+    progress: bool = False,
+) -> History:
+    """Train a network, or every network of an ensemble, in place, on the mean squared error.
+
+    Parameters
+    ----------
+    net : MLP or Ensemble
+    data : Dataset
+    epochs : int
+        How many times to go through the data.
+    lr : float
+        Learning rate of the `Adam` made for this call. An ``optimizer`` of yours has its own and ignores this.
+    batch_size : int
+        Samples a step; the last batch of an epoch may be smaller.
+    shuffle : bool
+        Draw a new order of the samples every epoch. Without it each batch is the same slice of the data each time;
+        on samples in order of x, as in the article, that changes what a network can learn.
+    optimizer : Adam or SGD
+        Keeps its moments, so handing the same one to the next call continues as if there had been one call.
+    seed : int
+        Of the shuffling and of dropout. The networks of an ensemble see the same batches, so each learns
+        what it would learn alone, bit for bit (with dropout, each draws units of its own).
+    snapshots : iterable of int
+        After how many epochs to keep a copy of the parameters, from 0 to ``epochs``.
+    callback : callable
+        Called as ``callback(epoch, net, loss)`` after every epoch, counted from 1.
+    progress : bool
+        Show a progress bar.
+
+    Returns
+    -------
+    History
+
+    Raises
+    ------
+    ValueError
+        If an argument is out of range or the data do not fit the network, before anything is changed.
+    TrainingDiverged
+        If a loss becomes NaN or infinite; says at which epoch, and has the history so far.
+    """
+    wanted = _check(net, data, epochs, batch_size, snapshots)
+    optimizer = optimizer or Adam(lr)
+    nets = [net] if isinstance(net, MLP) else net.nets
+    first = nets[0]
+    rng = np.random.default_rng(seed)
+    x, y = data.columns(first.dtype)
+
+    grad = np.empty_like(net.params)
+    grads = [layer_views(row, first.sizes) for row in grad.reshape(len(nets), -1)]
+    memories: dict[int, Memory] = {}  # by batch size: the last batch may be smaller
+    losses: list[NDArray] = []
+    article_losses: list[NDArray] = []
+    kept = {0: net.params.copy()} if 0 in wanted else {}
+
+    def history() -> History:
+        shape = (-1,) if isinstance(net, MLP) else (-1, len(nets))
+        return History(np.reshape(losses, shape), np.reshape(article_losses, shape), kept)
+
+    with blas_threads(max(first.sizes)), np.errstate(over="ignore", invalid="ignore"):
+        for epoch in tqdm(range(1, epochs + 1), disable=not progress, unit="epoch"):
+            before = net.params.copy()
+            total, article_total = np.zeros(len(nets)), np.zeros(len(nets))
+            for bx, by in batches(x, y, batch_size, rng if shuffle else None):
+                n = bx.shape[1]
+                memory = memories.get(n) or memories.setdefault(n, Memory(first, n))
+                for k, one in enumerate(nets):
+                    forward(one, bx, memory, rng)
+                    loss = backward(one, by, memory, grads[k])
+                    total[k] += loss * n
+                    article_total[k] += loss
+                optimizer.step(net.params, grad)
+            if not np.isfinite(total).all():
+                net.params[...] = before
+                raise TrainingDiverged(_diverged(epoch, nets, total), history())
+            losses.append(total / len(data))
+            article_losses.append(article_total / batch_size)
+            if epoch in wanted:
+                kept[epoch] = net.params.copy()
+            if callback is not None:
+                callback(epoch, net, losses[-1] if isinstance(net, Ensemble) else float(losses[-1][0]))
+    return history()
+
+
+def _diverged(epoch: int, nets: list[MLP], total: NDArray) -> str:
+    which = "" if len(nets) == 1 else f" of network {', '.join(map(str, np.flatnonzero(~np.isfinite(total))))}"
+    return f"the loss{which} became NaN or infinite in epoch {epoch}: try a smaller lr"
+
+
+def _check(
+    net: MLP | Ensemble, data: Dataset, epochs: int, batch_size: int, snapshots: Iterable[int] | None
+) -> set[int]:
+    """The epochs to keep; ValueError for arguments that cannot be meant."""
+    for name, value, least in (("epochs", epochs, 0), ("batch_size", batch_size, 1)):
+        if not isinstance(value, Integral) or value < least:
+            raise ValueError(f"{name} is {value!r}: give an integer >= {least}")
+    wanted = set() if snapshots is None else set(snapshots)
+    if not wanted <= set(range(epochs + 1)):
+        raise ValueError(f"snapshots has {sorted(wanted - set(range(epochs + 1)))}: give epochs from 0 to {epochs}")
+    sizes = net.sizes if isinstance(net, MLP) else net.nets[0].sizes
+    if (data.inputs, data.outputs) != (sizes[0], sizes[-1]):
+        raise ValueError(
+            f"data has {data.inputs} inputs and {data.outputs} outputs, but the network {sizes[0]} and {sizes[-1]}"
+        )
+    return wanted
