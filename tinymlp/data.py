@@ -24,9 +24,7 @@ def _checked(name: str, values: ArrayLike) -> NDArray:
     bad = ~np.isfinite(array.reshape(len(array), -1)).all(axis=1)
     if bad.any():
         row = int(bad.argmax())
-        raise ValueError(
-            f"{name}[{row}] is {array[row]}, as are {bad.sum() - 1} more of {len(array)}: give finite numbers"
-        )
+        raise ValueError(f"{name}[{row}] is {array[row]}, one of {bad.sum()} such rows: give finite numbers")
     return array
 
 
@@ -115,7 +113,7 @@ def _numeric(row: list[str]) -> bool:
 
 
 def check_interval(interval: tuple[float, float], infinite: bool = False) -> tuple[float, float]:
-    """(start, stop) as floats; ValueError if start >= stop, or one is not a number, or infinite where it must not be."""
+    """(start, stop) as floats; ValueError if start >= stop, or an end is not a number, or infinite but must not be."""
     start, stop = map(float, interval)
     if not start < stop:
         raise ValueError(f"interval is ({start}, {stop}): start must be less than stop, and both be numbers")

@@ -86,7 +86,9 @@ def find_regions(net: MLP, start: float = -np.inf, stop: float = np.inf) -> Regi
     a sum of n products is off by at most g(n) times the sum of their absolute values, g(k) = k u / (1 - k u),
     whatever the order of summation, and factors 1 + g(j), 1 + g(k) combine to 1 + g(j + k). So one quantity suffices:
     ``reach``, the sum over active paths from x to a unit of the absolute products of their weights, which is pushed
-    through the layers beside p, with |W|. Underflow is not counted.
+    through the layers beside p, with |W|. Underflow is not counted. A hidden unit whose slope does not exceed its bound
+    counts as flat there, on or off by its intercept: rounding alone can explain such a slope, and dividing by it would
+    invent a switch at some enormous x.
     """
     start, stop = check_interval((start, stop), infinite=True)
     if net.sizes[0] != 1:
@@ -98,16 +100,19 @@ def find_regions(net: MLP, start: float = -np.inf, stop: float = np.inf) -> Regi
     edges = np.array([start, stop])
     p, q, reach = np.ones((1, 1)), np.zeros((1, 1)), np.ones((1, 1))  # (units, regions)
     layers = []
+    operations = 0  # on a path so far
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         for W, b in zip(weights[:-1], biases[:-1], strict=True):
             p, q, reach = W @ p, W @ q + b[:, None], np.abs(W) @ reach
-            crossing = 0.0 - q / p  # infinite or NaN where p = 0; 0.0 - keeps -0.0 away
+            operations += W.shape[1] + 1  # the products and sums of a layer, and the gain
+            flat = np.abs(p) <= _growth(operations) * reach
+            crossing = np.where(flat, np.nan, 0.0 - q / p)  # 0.0 - keeps -0.0 away
             inside = (edges[:-1] < crossing) & (crossing < edges[1:])
             parent_edges, edges = edges, np.unique(np.concatenate([edges, crossing[inside]]))
             parent = np.searchsorted(parent_edges, edges[:-1], side="right") - 1
             p, q, reach, crossing = (v[:, parent] for v in (p, q, reach, crossing))
             rises, passed = p > 0, crossing <= edges[:-1]
-            state = np.where(p == 0, np.sign(q), np.where(rises == passed, 1, -1)).astype(np.int8)
+            state = np.where(np.isnan(crossing), np.sign(q), np.where(rises == passed, 1, -1)).astype(np.int8)
             layers.append((p, q, state, parent))
             gain = np.where(state > 0, 1.0, net.negative_slope)
             p, q, reach = gain * p, gain * q, gain * reach
@@ -125,6 +130,10 @@ def find_regions(net: MLP, start: float = -np.inf, stop: float = np.inf) -> Regi
         states.insert(0, state[:, ancestor])
         ancestor = parent[ancestor]
 
-    operations = sum(W.shape[1] + 1 for W in weights)  # on a path: one product and its sum a layer, one gain
-    g = operations * UNIT_ROUNDOFF / (1 - operations * UNIT_ROUNDOFF)
-    return Regions(edges, slopes, intercepts, states, slope_errors=g / (1 - g) * reach)
+    return Regions(edges, slopes, intercepts, states, _growth(operations + W.shape[1]) * reach)
+
+
+def _growth(k: int) -> float:
+    """g / (1 - g) with g = k u / (1 - k u): bounds the error by the computed, itself rounded, ``reach``."""
+    g = k * UNIT_ROUNDOFF / (1 - k * UNIT_ROUNDOFF)
+    return g / (1 - g)

@@ -116,7 +116,8 @@ class PiecewiseLinear:
         return float(np.trapezoid(self(x), x))  # exact: straight between neighbours
 
     def __repr__(self) -> str:
-        return f"PiecewiseLinear({len(self)} segments, {len(self.boundaries)} boundaries on ({self.start:g}, {self.stop:g}))"
+        interval = f"({self.start:g}, {self.stop:g})"
+        return f"PiecewiseLinear({len(self)} segments, {len(self.boundaries)} boundaries on {interval})"
 
 
 def extract_segments(net: MLP, start: float = -np.inf, stop: float = np.inf) -> PiecewiseLinear:

@@ -1,4 +1,4 @@
-"""Make torch_steps.json: ten optimizer steps by PyTorch in float64, for test_optim.py. Run it where torch is installed."""
+"""Make torch_steps.json, ten optimizer steps by PyTorch in float64, for test_optim.py. Needs torch."""
 
 import json
 from pathlib import Path

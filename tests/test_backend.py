@@ -1,0 +1,58 @@
+"""Devices and threads."""
+
+import sys
+
+import numpy as np
+import pytest
+from threadpoolctl import threadpool_info, threadpool_limits
+
+from tinymlp import MLP, backend
+
+
+def test_unknown_device():
+    """Catches: a mistyped device that falls back to the CPU."""
+    with pytest.raises(ValueError, match="device is 'cuda'"):
+        MLP([1, 1]).to("cuda")
+
+
+def test_gpu_without_cupy_says_how_to_install_it(monkeypatch):
+    """Catches: a silent fall-back to the CPU, or a bare ImportError."""
+    monkeypatch.setitem(sys.modules, "cupy", None)
+    with pytest.raises(RuntimeError, match=r"tinymlp\[cuda13\].*tinymlp\[cuda12\]"):
+        MLP([1, 1]).to("gpu")
+
+
+def test_gpu_without_a_device(monkeypatch):
+    """Catches: CuPy that is installed on a machine without a device taken for a GPU."""
+
+    class NoDevice:
+        @staticmethod
+        def is_available():
+            return False
+
+    monkeypatch.setitem(sys.modules, "cupy", NoDevice)
+    with pytest.raises(RuntimeError, match="finds no CUDA device"):
+        MLP([1, 1]).to("gpu")
+
+
+def test_cpu_is_where_a_network_starts():
+    """Catches: a needless copy."""
+    net = MLP([1, 1])
+    assert net.device == "cpu"
+    assert net.to("cpu") is net
+    assert backend.array_module("cpu") is np
+
+
+def test_small_networks_use_one_thread():
+    """Catches: the limit forgotten, or kept for wide networks, or not lifted afterwards."""
+
+    def threads():
+        return {pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"}
+
+    with threadpool_limits(2, user_api="blas"):
+        outside = threads()
+        with backend.blas_threads(64):
+            assert threads() <= {1}
+        with backend.blas_threads(65):
+            assert threads() == outside
+        assert threads() == outside

@@ -1,0 +1,88 @@
+"""The article's detector against a literal transcription of its definition."""
+
+import numpy as np
+import pytest
+
+from tinymlp import MLP, detect_segments, extract_segments, sample, train
+from tinymlp.detector import find_transitions
+
+
+def transcription(x, y, epsilon):
+    """The rule of the article, number by number."""
+    g = {}
+    fired = []
+    for i in range(len(x)):
+        if i >= 1:
+            g[i] = (y[i] - y[i - 1]) / (x[i] - x[i - 1])
+        if i >= 2 and abs(g[i] - g[i - 1]) > epsilon:
+            fired.append(i)
+    return fired
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("seed", range(4))
+def test_transcription(seed, dtype):
+    """Catches: an index off by one, differences in another dtype, a grid that includes the stop."""
+    net = MLP([1, 10, 10, 10, 1], seed=seed)
+    train(net, sample("exp", n=1000), 10, batch_size=100)
+    x = np.array([-2 + i / 300 * 7 for i in range(300)]).astype(dtype)
+    y = net.astype(dtype)(x)
+    seen = detect_segments(net, -2, 5, dtype=dtype)
+    assert seen.x.dtype == seen.y.dtype == dtype
+    assert (seen.x == x).all()
+    assert (seen.y == y).all()
+    assert seen.transitions.tolist() == transcription(x, y, 1e-3)
+    assert len(seen.transitions) > 3
+    assert seen.count == len(seen.transitions) + 1
+
+
+def test_the_first_index_that_can_fire_is_2():
+    """Catches: a corner right after the first cell that is missed."""
+    x = np.arange(5.0)
+    assert find_transitions(x, np.array([0.0, 0, 1, 2, 3])).tolist() == [2]
+    assert find_transitions(x, np.array([0.0, 0, 0, 0, 1])).tolist() == [4]
+
+
+def test_a_corner_inside_a_cell_fires_twice_and_on_a_grid_point_once():
+    """Catches: a detector that has been improved."""
+    kink = MLP.from_weights([[[1]], [[1]]], [[-0.5], [0]])
+    assert detect_segments(kink, 0, 1, points=10).transitions.tolist() == [6]
+    assert detect_segments(kink, 0, 1, points=11).transitions.tolist() == [6, 7]
+
+
+def test_epsilon_is_a_strict_bound_on_the_slope():
+    """Catches: >= for >, or a bound on y."""
+    x = np.arange(4.0)
+    y = np.array([0, 0, 0.5, 1.0])
+    assert find_transitions(x, y, 0.5).tolist() == []
+    assert find_transitions(x, y, 0.499).tolist() == [2]
+
+
+def test_exact_segments_predict_the_float64_detector():
+    """Catches: exact segments that differ from the network by more than rounding, seen through the article's rule."""
+    agreed = 0
+    for seed in range(20):
+        net = MLP([1, 10, 10, 10, 1], seed=seed)
+        f = extract_segments(net)
+        seen = detect_segments(net, -5, 5, dtype=np.float64).transitions
+        assert seen.tolist() == detect_segments(f, -5, 5, dtype=np.float64).transitions.tolist()
+        agreed += len(seen)
+    assert agreed > 300
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"points": 2}, "points is 2"),
+        ({"epsilon": -1}, "epsilon is -1"),
+        ({"epsilon": float("nan")}, "epsilon is nan"),
+        ({"start": 5}, "interval is"),
+        ({"stop": np.inf}, "must be finite"),
+        ({"start": 1e6, "stop": 1e6 + 1}, "too close for float32"),
+        ({"net": MLP([1, 2, 2])}, "needs one output"),
+    ],
+)
+def test_bad_input(options, words):
+    """Catches: a count of nothing."""
+    with pytest.raises(ValueError, match=words):
+        detect_segments(**{"net": MLP([1, 2, 1]), "start": -5, "stop": 5, **options})

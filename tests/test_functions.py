@@ -1,0 +1,31 @@
+"""The target functions."""
+
+import math
+
+import numpy as np
+import pytest
+
+from tinymlp import functions
+
+
+def test_values():
+    """Catches: two names that were swapped, a step that is 1 at 0."""
+    x = np.array([-2.0, 0.5])
+    assert functions.linear(x).tolist() == [4, 9]
+    assert functions.exp(x) == pytest.approx([math.exp(-2), math.exp(0.5)])
+    assert functions.exp_neg(x) == pytest.approx([math.exp(2), math.exp(-0.5)])
+    assert functions.log(x[1:]) == pytest.approx([math.log(0.5)])
+    assert functions.inverse(x).tolist() == [-0.5, 2]
+    assert functions.sine(x) == pytest.approx([math.sin(-2), math.sin(0.5)])
+    assert functions.step(np.array([-1.0, 0.0, 1e-300])).tolist() == [0, 0, 1]
+
+
+def test_unknown_name_lists_the_names():
+    """Catches: a bare KeyError for a mistyped name."""
+    with pytest.raises(ValueError, match=r"'sinus'.*sine"):
+        functions.named("sinus")
+
+
+def test_callable_stays_itself():
+    """Catches: a callable treated as a name."""
+    assert functions.named(math.floor) is math.floor

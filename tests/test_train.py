@@ -1,0 +1,199 @@
+"""The training loop and its history."""
+
+import numpy as np
+import pytest
+from threadpoolctl import threadpool_info, threadpool_limits
+
+from tinymlp import MLP, SGD, Adam, Dataset, Ensemble, TrainingDiverged, sample, train
+
+DATA = sample("sine", n=300)
+
+
+def test_it_learns():
+    """Catches: a loop that runs and changes nothing worth having."""
+    net = MLP([1, 10, 10, 1])
+    history = train(net, DATA, 200, batch_size=50)
+    assert history.losses[0] > 0.3
+    assert history.losses[-1] < 0.01
+    assert np.mean((net(DATA.x) - DATA.y) ** 2) < 0.01
+
+
+def test_same_seed_same_everything():
+    """Catches: global random state, an order of samples that no seed fixes."""
+    runs = []
+    for seed in (0, 0, 1):
+        np.random.seed(len(runs))  # noqa: NPY002  # must not matter
+        net = MLP([1, 5, 1], dropout=0.1)
+        runs.append((train(net, DATA, 5, batch_size=64, seed=seed).losses, net.params))
+    assert (runs[0][0] == runs[1][0]).all()
+    assert (runs[0][1] == runs[1][1]).all()
+    assert (runs[0][0] != runs[2][0]).any()
+
+
+def test_losses_are_means_over_samples():
+    """Catches: batches that count alike although the last one is smaller."""
+    net = MLP([1, 5, 1], dtype=np.float64)
+    before = np.mean((net(DATA.x) - DATA.y) ** 2)
+    history = train(net, DATA, 2, batch_size=128, optimizer=SGD(lr=1e-300))
+    assert history.losses == pytest.approx([before, before], rel=1e-13)
+
+
+def test_article_losses():
+    """Catches: the article's figure taken for a mean: it sums batch losses and divides by the batch size."""
+    net = MLP([1, 5, 1], dtype=np.float64)
+    squares = (net(DATA.x) - DATA.y) ** 2
+    expected = (squares[:128].mean() + squares[128:256].mean() + squares[256:].mean()) / 128
+    history = train(net, DATA, 1, batch_size=128, shuffle=False, optimizer=SGD(lr=1e-300))
+    assert history.article_losses == pytest.approx([expected], rel=1e-13)
+
+
+def test_unshuffled_batches_are_slices_in_order():
+    """Catches: shuffling against orders."""
+    orders = []
+    for shuffle in (False, True):
+        net = MLP([1, 3, 1], dtype=np.float64)
+        by_hand = net.copy()
+        history = train(net, DATA, 1, batch_size=100, shuffle=shuffle, optimizer=SGD(0.1))
+        losses, optimizer = [], SGD(0.1)
+        for i in range(0, 300, 100):
+            part = Dataset(DATA.x[i : i + 100], DATA.y[i : i + 100])
+            losses.append(train(by_hand, part, 1, optimizer=optimizer, shuffle=False).losses[0])
+        orders.append(np.isclose(history.losses[0], np.mean(losses), rtol=1e-12))
+    assert orders == [True, False]
+
+
+def test_an_optimizer_goes_on_where_it_stopped():
+    """Catches: moments or step count lost between calls; a fresh Adam per call that is not fresh."""
+    whole, parts, fresh = (MLP([1, 5, 1]) for _ in range(3))
+    train(whole, DATA, 7, shuffle=False)
+    adam = Adam(lr=0.01)
+    train(parts, DATA, 3, lr=99.0, shuffle=False, optimizer=adam)  # its own lr counts
+    train(parts, DATA, 4, lr=99.0, shuffle=False, optimizer=adam)
+    assert (whole.params == parts.params).all()
+    for epochs in (3, 4):
+        train(fresh, DATA, epochs, shuffle=False)
+    assert (whole.params != fresh.params).any()
+
+
+def test_snapshots():
+    """Catches: snapshots that are views, or off by one epoch."""
+    net, other = MLP([1, 4, 1]), MLP([1, 4, 1])
+    start = net.params.copy()
+    history = train(net, DATA, 5, snapshots=[0, 2, 5], shuffle=False)
+    train(other, DATA, 2, shuffle=False)
+    assert sorted(history.snapshots) == [0, 2, 5]
+    assert (history.snapshots[0] == start).all()
+    assert (history.snapshots[2] == other.params).all()
+    assert (history.snapshots[5] == net.params).all()
+    assert history.snapshots[5] is not net.params
+
+
+def test_histories_join():
+    """Catches: snapshots of the second part that keep their old epochs."""
+    net = MLP([1, 4, 1])
+    first = train(net, DATA, 3, snapshots=[0])
+    second = train(net, DATA, 2, snapshots=[1, 2])
+    both = first + second
+    assert len(both) == 5
+    assert both.losses.tolist() == [*first.losses, *second.losses]
+    assert both.article_losses.tolist() == [*first.article_losses, *second.article_losses]
+    assert sorted(both.snapshots) == [0, 4, 5]
+    assert (both.snapshots[5] == net.params).all()
+
+
+def test_callback_and_progress(capsys):
+    """Catches: epochs counted from 0, a bar that shows without being asked for."""
+    seen = []
+    net = MLP([1, 4, 1])
+    history = train(net, DATA, 3, callback=lambda *call: seen.append(call))
+    assert [(epoch, loss) for epoch, _, loss in seen] == list(enumerate(history.losses, start=1))
+    assert seen[0][1] is net
+    assert capsys.readouterr().err == ""
+    train(net, DATA, 1, progress=True)
+    assert "epoch" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("options", [{}, {"shuffle": False}, {"optimizer": Adam(0.02, weight_decay=0.1)}])
+def test_ensemble_learns_as_each_network_alone(options):
+    """Catches: networks that share buffers, moments or batches in a way that changes them."""
+    nets = Ensemble([1, 6, 6, 1], seeds=[4, 5, 6], negative_slope=0.01)
+    history = train(nets, DATA, 4, batch_size=128, snapshots=[4], **options)
+    assert history.losses.shape == history.article_losses.shape == (4, 3)
+    assert (history.snapshots[4] == nets.params).all()
+    for k, seed in enumerate([4, 5, 6]):
+        if "optimizer" in options:
+            options["optimizer"] = Adam(0.02, weight_decay=0.1)
+        net = MLP([1, 6, 6, 1], negative_slope=0.01, seed=seed)
+        alone = train(net, DATA, 4, batch_size=128, **options)
+        assert (net.params == nets[k].params).all()
+        assert (alone.losses == history.losses[:, k]).all()
+
+
+def test_no_epochs():
+    """Catches: an empty history without its shape."""
+    assert train(MLP([1, 1]), DATA, 0).losses.shape == (0,)
+    assert train(Ensemble([1, 1], range(3)), DATA, 0, snapshots=[0]).losses.shape == (0, 3)
+
+
+def test_several_inputs_and_outputs():
+    """Catches: data laid out for one input only."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(200, 3))
+    y = np.column_stack([x.sum(1), x[:, 0]])
+    net = MLP([3, 2], dtype=np.float64)
+    train(net, Dataset(x, y), 400, batch_size=50)
+    assert net.weights[0] == pytest.approx(np.array([[1, 1, 1], [1, 0, 0]]), abs=1e-2)
+
+
+def test_divergence_stops_and_keeps_what_was():
+    """Catches: NaN weights left behind, a lost history, a wrong epoch, a flood of warnings."""
+    net = MLP([1, 10, 10, 1])
+    with pytest.raises(TrainingDiverged, match=r"in epoch \d+: try a smaller lr") as caught:
+        train(net, DATA, 50, optimizer=SGD(lr=10.0), batch_size=100)
+    history = caught.value.history
+    assert f"epoch {len(history) + 1}:" in str(caught.value)
+    assert 0 < len(history) < 50
+    assert np.isfinite(history.losses).all()
+    assert np.isfinite(net.params).all()
+
+
+def test_divergence_of_one_network_is_named():
+    """Catches: one bad network of many that nobody can find."""
+    nets = Ensemble([1, 4, 1], range(3))
+    nets[1].params[:] = 1e30
+    with pytest.raises(TrainingDiverged, match="of network 1 became NaN or infinite in epoch 1"):
+        train(nets, DATA, 5)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"epochs": -1}, "epochs is -1"),
+        ({"epochs": 1.5}, r"epochs is 1\.5"),
+        ({"batch_size": 0}, "batch_size is 0"),
+        ({"batch_size": float("nan")}, "batch_size is nan"),
+        ({"lr": 0}, "lr is 0"),
+        ({"snapshots": [4]}, r"snapshots has \[4\]: give epochs from 0 to 3"),
+        ({"data": Dataset(np.ones((4, 2)), np.ones(4))}, "data has 2 inputs and 1 outputs, but the network 1 and 1"),
+        ({"data": Dataset([0.0], [1e300])}, "too large for float32"),
+    ],
+)
+def test_bad_arguments_change_nothing(options, words):
+    """Catches: an argument that is found wrong after the first step."""
+    net = MLP([1, 4, 1])
+    before = net.params.copy()
+    with pytest.raises(ValueError, match=words):
+        train(net, **{"data": DATA, "epochs": 3, **options})
+    assert (net.params == before).all()
+
+
+def test_small_networks_train_on_one_thread():
+    """Catches: BLAS threads that fight over products of width 10."""
+    seen = []
+
+    def note(*_):
+        seen.append({pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"})
+
+    with threadpool_limits(2, user_api="blas"):
+        train(MLP([1, 10, 1]), DATA, 1, callback=note)
+    assert seen[0] <= {1}
