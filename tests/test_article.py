@@ -1,0 +1,122 @@
+"""The article's experiments, and the page about them."""
+
+import re
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+
+from tinymlp import MLP, detect_segments, extract_segments, sample, train
+from tinymlp.article import EXPERIMENTS, Experiment, Round, View, run
+from tinymlp.report import write_report
+
+SHORT = Experiment(
+    "short",
+    "A <short> one",
+    "What & why?",
+    rounds=(Round("exp", 2), Round("sine", 3, lr=0.001, n=500)),
+    view=View((-2, 5)),
+    wide_views=(View((-10, 10), points=600),),
+    sizes=(1, 5, 1),
+)
+
+
+def test_the_first_experiment_is_the_articles():
+    """Catches: other settings than the article's."""
+    (exp,) = (e for e in EXPERIMENTS if e.name == "exp")
+    assert exp.sizes == (1, 10, 10, 10, 1)
+    assert [(r.function, r.epochs, r.lr) for r in exp.rounds] == 4 * [("exp", 30, 0.01)] + 3 * [("exp", 60, 0.001)]
+    assert {(r.interval, r.n) for r in exp.rounds} == {((-5, 5), 10_000)}
+    assert (exp.batch_size, exp.shuffle, exp.negative_slope) == (1280, False, 0.0)
+    assert (exp.view, [v.interval for v in exp.wide_views]) == (View((-2, 5), 300), [(-10, 10), (-20, 20)])
+
+
+def test_run_is_training_round_by_round():
+    """Catches: stages that share parameters, a round left out, an Adam that outlives its round, shuffling."""
+    trained = run(SHORT, seed=3)
+    net = MLP([1, 5, 1], seed=3)
+    assert [stage.epoch for stage in trained.stages] == [0, 2, 5]
+    assert [stage.round.function for stage in trained.stages] == ["exp", "sine", "sine"]
+    assert (trained.stages[0].net.params == net.params).all()
+    first = train(net, sample("exp"), 2, lr=0.01, shuffle=False)
+    assert (trained.stages[1].net.params == net.params).all()
+    second = train(net, sample("sine", n=500), 3, lr=0.001, shuffle=False)
+    assert (trained.stages[2].net.params == net.params).all()
+    assert (trained.history.losses == np.concatenate([first.losses, second.losses])).all()
+
+
+class Page(HTMLParser):
+    """Rows of the table, picture files, and whether every element that opens also closes."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.open, self.rows, self.images, self.links = [], [], [], []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        if tag == "img":
+            self.images.append(dict(attrs))
+        if tag not in ("img", "meta"):
+            self.open.append(tag)
+        if tag == "tr":
+            self.rows.append([])
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        if self.open and self.open[-1] in ("td", "th"):
+            self.rows[-1].append(data.strip())
+
+
+def test_the_page(tmp_path):
+    """Catches: counts that are not those of the networks shown, missing pictures, anything fetched from elsewhere."""
+    page_path = write_report([SHORT], tmp_path / "out", seed=3, progress=False)
+    assert page_path == tmp_path / "out" / "index.html"
+    text = page_path.read_text("utf-8")
+    page = Page(text)
+    assert not page.open
+    assert "A &lt;short&gt; one" in text
+    assert "What &amp; why?" in text
+    assert not re.search(r"https?:|src=\"/|\$", text)
+
+    trained = run(SHORT, seed=3)
+    last = trained.stages[-1]
+    shown = [(stage, -2, 5, 300) for stage in trained.stages] + [(last, -10, 10, 600)]
+    assert len(page.rows) == 1 + len(shown)
+    for row, (stage, start, stop, points) in zip(page.rows[1:], shown, strict=True):
+        f = extract_segments(stage.net, start, stop)
+        loss = f"{trained.history.losses[stage.epoch - 1]:.4g}" if stage.epoch else "–"
+        detected = detect_segments(stage.net, start, stop, points).count
+        assert row[1:] == [f"({start}, {stop})", loss, str(len(f)), str(len(f.boundaries)), str(detected)]
+
+    assert len(page.images) == len(shown) + 1
+    for image in page.images:
+        assert image["alt"]
+        data = (tmp_path / "out" / image["src"]).read_bytes()
+        assert data.startswith(b"\x89PNG")
+        assert 10_000 < len(data) < 150_000
+
+
+def test_the_same_seed_gives_the_same_pictures(tmp_path):
+    """Catches: anything drawn from global random state or the clock."""
+    for folder, seed in (("a", 0), ("b", 0), ("c", 1)):
+        write_report([SHORT], tmp_path / folder, seed=seed, progress=False)
+    pictures = [[p.read_bytes() for p in sorted((tmp_path / folder).glob("*.png"))] for folder in "abc"]
+    assert pictures[0] == pictures[1]
+    assert pictures[0] != pictures[2]
+
+
+def test_experiment_names_can_be_files():
+    """Catches: two experiments that overwrite each other's pictures."""
+    names = [e.name for e in EXPERIMENTS]
+    assert len(set(names)) == len(names)
+    assert all(re.fullmatch(r"[a-z0-9-]+", name) for name in names)
+
+
+@pytest.mark.parametrize("experiment", EXPERIMENTS, ids=lambda e: e.name)
+def test_every_experiment_runs(experiment):
+    """Catches: an experiment that is written down but cannot be run."""
+    trained = run(experiment)
+    assert len(trained.stages) == len(experiment.rounds) + 1
+    assert trained.history.losses[-1] < trained.history.losses[0]

@@ -1,0 +1,136 @@
+"""The command, as a person types it."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from tinymlp import MLP, extract_segments
+from tinymlp.cli import main
+
+
+@pytest.fixture
+def saved(tmp_path):
+    """A hat on a slope: a cancelled switch at 3."""
+    net = MLP.from_weights(
+        [[[1], [1], [1], [1], [1]], [[1, -2, 1, 1, -1]]], [[1, 0, -1, -3, -3], [0.5]], negative_slope=0.0
+    )
+    net.save(tmp_path / "net.npz")
+    return tmp_path / "net.npz"
+
+
+def test_help_names_the_commands(capsys):
+    """Catches: a command that help does not show."""
+    with pytest.raises(SystemExit) as stop:
+        main(["--help"])
+    assert stop.value.code == 0
+    out = capsys.readouterr().out
+    assert all(name in out for name in ("article", "fit", "segments"))
+    for name in ("article", "fit", "segments"):
+        with pytest.raises(SystemExit):
+            main([name, "--help"])
+        assert "default" in capsys.readouterr().out or name == "segments"
+
+
+def test_python_m_tinymlp():
+    """Catches: a missing __main__, or a version that cannot be found."""
+    out = subprocess.run([sys.executable, "-m", "tinymlp", "--version"], capture_output=True, text=True, check=True)
+    assert out.stdout.startswith("tinymlp ")
+
+
+def test_segments_table(saved, capsys):
+    """Catches: a table out of step with the segments."""
+    assert main(["segments", str(saved), "--interval", "-2", "5"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 1 + 4 + 1
+    assert lines[2].split() == ["1", "-1", "0", "1", "1.5", "-2", "0.1"]
+    assert lines[-2].split() == ["3", "1", "5", "0", "0.5"]
+    assert lines[-1] == "4 segments, 5 boundaries".replace("5", "4")
+
+
+def test_segments_json(saved, capsys):
+    """Catches: JSON that is none (Infinity), or that rounds."""
+    assert main(["segments", str(saved), "--json"]) == 0
+    out = json.loads(capsys.readouterr().out, parse_constant=lambda s: pytest.fail(f"{s} is no JSON"))
+    f = extract_segments(MLP.load(saved))
+    assert out["segments"][0] == {"start": None, "stop": -1.0, "slope": 0.0, "intercept": 0.5}
+    assert [s["slope"] for s in out["segments"]] == f.slopes.tolist()
+    assert [b["x"] for b in out["boundaries"]] == f.boundaries.tolist()
+    assert out["boundaries"][-1] == {"x": 3.0, "breakpoint": False, "owners": [[0, 3], [0, 4]]}
+
+
+def test_fit(tmp_path, capsys):
+    """Catches: options that do not reach the network or the training."""
+    net, picture = tmp_path / "net.npz", tmp_path / "net.png"
+    words = (
+        "fit sine --width 7 --depth 2 --epochs 12 --samples 300 --batch-size 50 --interval -2 3 --negative-slope 0.1"
+    )
+    assert main([*words.split(), "--seed", "4", "--out", str(net), "--picture", str(picture)]) == 0
+    out = capsys.readouterr().out
+    trained = MLP.load(net)
+    assert (trained.sizes, trained.negative_slope) == ((1, 7, 7, 1), 0.1)
+    f = extract_segments(trained, -2, 3)
+    assert f"{len(f)} segments and {len(f.boundaries)} boundaries on (-2, 3)" in out
+    assert "epoch    12" in out
+    assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+def test_fit_shuffles_unless_told_not_to(tmp_path):
+    """Catches: --no-shuffle without effect."""
+    for name, option in (("a", []), ("b", ["--no-shuffle"])):
+        main(
+            [
+                "fit",
+                "sine",
+                "--epochs",
+                "1",
+                "--samples",
+                "300",
+                "--batch-size",
+                "50",
+                "--out",
+                str(tmp_path / name),
+                *option,
+            ]
+        )
+    assert (MLP.load(tmp_path / "a").params != MLP.load(tmp_path / "b").params).any()
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["fit", "sinus"], "tinymlp fit: function is 'sinus'"),
+        (["fit", "log"], "tinymlp fit: log is nan at x = -5.0"),
+        (["fit", "exp", "--interval", "3", "2"], "tinymlp fit: interval is (3.0, 2.0)"),
+        (["fit", "exp", "--width", "0"], "tinymlp fit: sizes is"),
+        (["segments", "missing.npz"], "tinymlp segments: [Errno 2] No such file"),
+    ],
+)
+def test_bad_input_is_one_line_and_status_2(words, message, capsys):
+    """Catches: a traceback for a typing mistake."""
+    assert main(words) == 2
+    err = capsys.readouterr().err
+    assert err.startswith(message)
+    assert len(err.splitlines()) == 1
+
+
+def test_article(tmp_path, monkeypatch, capsys):
+    """Catches: --out or --seed without effect."""
+    import tinymlp.cli
+    from tinymlp.article import Experiment, Round, View
+
+    tiny = Experiment("tiny", "Tiny", "Why?", (Round("exp", 1, n=50),), View((0, 1)), sizes=(1, 2, 1))
+    monkeypatch.setattr(tinymlp.cli, "EXPERIMENTS", (tiny,))
+    assert main(["article", "--out", str(tmp_path / "deep" / "page"), "--seed", "7"]) == 0
+    assert "wrote" in capsys.readouterr().out
+    assert "seed 7" in (tmp_path / "deep" / "page" / "index.html").read_text("utf-8")
+
+
+def test_whole_line_is_the_default(saved, capsys):
+    """Catches: an interval that is silently the training interval."""
+    main(["segments", str(saved)])
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[1].split()[1] == "-inf"
+    assert np.isinf(float(lines[-2].split()[2]))

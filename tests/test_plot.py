@@ -1,0 +1,134 @@
+"""What the pictures show, read from their artists."""
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+
+mpl.use("Agg")
+
+from matplotlib.colors import to_hex
+
+from tinymlp import MLP, Ensemble, detect_segments, extract_segments, plot, sample, train
+
+NET = MLP([1, 10, 10, 10, 1], seed=1)
+
+
+def hat():
+    return MLP.from_weights([[[1], [1], [1]], [[1, -2, 1]]], [[1, 0, -1], [0]])
+
+
+@pytest.fixture
+def ax():
+    _, (ax,) = plot.figure()
+    return ax
+
+
+def lines_by_label(ax):
+    return {line.get_label(): line for line in ax.lines}
+
+
+def test_exact_draws_every_corner(ax):
+    """Catches: a line through grid points instead of corners, corners left out, an unclipped interval."""
+    assert plot.segments(hat(), (-2, 0.5), ax=ax) is ax
+    lines = lines_by_label(ax)
+    assert lines["3 segments"].get_xydata().tolist() == [[-2, 0], [-1, 0], [0, 1], [0.5, 0.5]]
+    assert lines["layer 0"].get_xydata().tolist() == [[-1, 0], [0, 1]]
+    assert ax.get_xlim() == (-2, 0.5)
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("x", "y")
+
+
+def test_exact_colours_by_layer(ax):
+    """Catches: corners given to another layer than their owner's."""
+    f = extract_segments(NET, -3, 3)
+    plot.segments(f, (-3, 3), ax=ax)
+    for layer in range(3):
+        line = lines_by_label(ax)[f"layer {layer}"]
+        own = [x for x, owners in zip(f.breakpoints, f.owners, strict=True) if owners[0][0] == layer]
+        assert len(f.breakpoints) == len(f.boundaries)
+        assert line.get_xdata().tolist() == own
+        assert line.get_color() == plot.LAYER_COLORS[layer]
+
+
+def test_exact_without_colours(ax):
+    """Catches: by_layer ignored."""
+    plot.segments(NET, (-3, 3), ax=ax, by_layer=False)
+    f = extract_segments(NET, -3, 3)
+    assert lines_by_label(ax)["breakpoints"].get_xdata().tolist() == f.breakpoints.tolist()
+
+
+def test_boundaries_without_a_bend_are_hollow(ax):
+    """Catches: a switch that changes nothing drawn as a corner, or not at all."""
+    net = MLP.from_weights([[[1], [1], [1]], [[1, -1, 1]]], [[0, 0, -2], [0]])
+    plot.segments(net, (-1, 3), ax=ax)
+    silent = lines_by_label(ax)["no bend"]
+    assert silent.get_xydata().tolist() == [[0, 0]]
+    assert silent.get_markerfacecolor() == "none"
+    assert lines_by_label(ax)["layer 0"].get_xdata().tolist() == [2]
+
+
+def test_article_style(ax):
+    """Catches: other colours, another order, bold at another place, gaps, points in two segments or in none."""
+    seen = detect_segments(NET, -2, 5)
+    plot.segments(NET, (-2, 5), ax=ax, style="article")
+    assert len(ax.lines) == seen.count > 6
+    expected = [to_hex(color) for color in "rgbck"]
+    for k, line in enumerate(ax.lines):
+        assert to_hex(line.get_color()) == expected[k % 5]
+        assert (line.get_linewidth() == 4) == (k % 5 == 1)
+    drawn = np.concatenate([line.get_xydata()[k > 0 :] for k, line in enumerate(ax.lines)])
+    assert (drawn == np.column_stack([seen.x, seen.y])).all()
+    for i, line in zip(seen.transitions, ax.lines[1:], strict=True):
+        assert line.get_xdata()[0] == seen.x[i - 1]
+
+
+def test_article_style_with_other_points(ax):
+    """Catches: points and epsilon that do not reach the detector."""
+    plot.segments(NET, (-2, 5), ax=ax, style="article", points=50, epsilon=0.1)
+    assert len(ax.lines) == detect_segments(NET, -2, 5, points=50, epsilon=0.1).count
+
+
+@pytest.mark.parametrize("style", ["exact", "article"])
+def test_target_does_not_squash_the_network(ax, style):
+    """Catches: e^20 that flattens everything else; a target that is missing."""
+    plot.segments(hat(), (-20, 20), target="exp", ax=ax, style=style)
+    target = lines_by_label(ax)["target"]
+    assert target.get_ydata()[-1] == pytest.approx(np.exp(20))
+    assert ax.get_ylim()[1] < 1.2
+    assert plot.segments(hat(), (-2, 2), target=np.cos, style=style).lines[-1].get_label() == "target"
+
+
+def test_a_constant_network_has_height(ax):
+    """Catches: identical limits, which matplotlib warns of."""
+    net = MLP([1, 2, 1])
+    net.params[:] = 0
+    low, high = plot.segments(net, (0, 1), ax=ax).get_ylim()
+    assert low < 0 < high
+
+
+def test_losses(ax):
+    """Catches: a shifted epoch axis, a linear scale."""
+    history = train(MLP([1, 4, 1]), sample("sine", n=100), 6)
+    assert plot.losses(history, ax=ax) is ax
+    assert ax.lines[0].get_xydata().tolist() == [[k + 1, v] for k, v in enumerate(history.losses)]
+    assert ax.get_yscale() == "log"
+    part = plot.losses(history, begin=2, end=5)
+    assert part.lines[0].get_xdata().tolist() == [3, 4, 5]
+    assert part.lines[0].get_ydata().tolist() == history.losses[2:5].tolist()
+    assert plot.losses(history, begin=-2).lines[0].get_xdata().tolist() == [5, 6]
+
+
+def test_losses_of_an_ensemble(ax):
+    """Catches: one line for many networks."""
+    history = train(Ensemble([1, 4, 1], range(3)), sample("sine", n=100), 2)
+    assert len(plot.losses(history, ax=ax).lines) == 3
+
+
+def test_bad_input(ax):
+    """Catches: a mistyped style drawn as the other one."""
+    with pytest.raises(ValueError, match="style is 'fancy'"):
+        plot.segments(hat(), (0, 1), ax=ax, style="fancy")
+    with pytest.raises(ValueError, match="interval is"):
+        plot.segments(hat(), (1, 0), ax=ax)
+    with pytest.raises(ValueError, match="nothing is left of 1 epochs"):
+        plot.losses(train(MLP([1, 1]), sample("sine", n=10), 1), begin=1)
+    assert not ax.lines
