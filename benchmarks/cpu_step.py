@@ -6,11 +6,6 @@ same losses before anything is timed. Then they run in turn, in slices, on one B
 ratio is the median over the slices, each slice of one against its neighbour of the other.
 """
 
-import os
-
-for variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
-    os.environ[variable] = "1"  # before NumPy loads
-
 import argparse
 import platform
 from collections.abc import Callable
@@ -19,6 +14,7 @@ from statistics import median
 from time import perf_counter
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from tinymlp import MLP, Adam
 from tinymlp.backprop import Memory, backward, forward
@@ -109,13 +105,18 @@ def main() -> None:
     print(f"{_cpu_name()}; Python {platform.python_version()}, NumPy {np.__version__}, one BLAS thread")
     print(f"network 1-H-H-H-1, batch {args.batch}, float32, Adam; microseconds a step, median (minimum)")
     print(f"{'H':>5} {'naive':>20} {'tinymlp':>20} {'ratio':>7}  {'losses differ by':>10}")
-    for width in args.widths:
-        measure(width, args.batch, args.slices, args.steps)
+    with threadpool_limits(1, user_api="blas"):
+        for width in args.widths:
+            measure(width, args.batch, args.slices, args.steps)
 
 
 def _cpu_name() -> str:
     info = Path("/proc/cpuinfo")
-    names = [line.split(":")[1].strip() for line in info.read_text().splitlines() if "model name" in line] if info.exists() else []
+    names = (
+        [line.split(":")[1].strip() for line in info.read_text().splitlines() if "model name" in line]
+        if info.exists()
+        else []
+    )
     return names[0] if names else platform.processor() or platform.machine()
 
 

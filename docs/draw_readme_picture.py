@@ -1,4 +1,4 @@
-"""Draw docs/segments.png, the picture in the README: e^x learnt, as the article's detector and as the exact segments."""
+"""Draw segments.png, the picture in the README: e^x learnt, by the article's detector and by exact segments."""
 
 from pathlib import Path
 

@@ -21,7 +21,7 @@ def test_there_is_code():
 
 @pytest.mark.parametrize(("code", "said"), BLOCKS)
 def test_block(code, said, capsys, tmp_path, monkeypatch):
-    """Catches: code that fails, other words, other numbers (a fifth is allowed: training rounds as the machine does)."""
+    """Catches: code that fails, other words, other numbers (a fifth is allowed, for other machines round)."""
     monkeypatch.chdir(tmp_path)
     exec(compile(code, "README.md", "exec"), {})
     out = capsys.readouterr().out

@@ -146,8 +146,8 @@ def extract_segments(net: MLP, start: float = -np.inf, stop: float = np.inf) -> 
     Computed in float64 from the stored weights, which it holds exactly. A boundary counts as a breakpoint if the
     computed jump exceeds what rounding can have made of a jump of zero (`Regions.slope_errors` of both sides, and the
     rounding of the difference). So rounding never makes a breakpoint, and a true one is overlooked only if its jump is
-    below that bound, typically 1e-14 of the steepest slopes that meet there. Units that switch at one and the same x only
-    if nothing is rounded may appear as boundaries an ulp apart.
+    below that bound, typically 1e-14 of the steepest slopes that meet there. Units that switch at one and the same x
+    only if nothing is rounded may appear as boundaries an ulp apart.
 
     Measured against rational arithmetic (``tests/test_segments.py``): on 50 random and trained networks of up to three
     layers of 10, all counts, labels and owners equal, and positions within 6e-15 of max(1, |x|).
