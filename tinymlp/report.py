@@ -19,13 +19,12 @@ from .segments import extract_segments
 
 @dataclass(frozen=True)
 class Picture:
-    """One saved picture of a stage, and what was counted on its interval."""
+    """One stage on one interval, drawn twice, with what was counted there."""
 
-    file: str
-    caption: str
-    stage: Stage
-    loss: float | None
-    interval: tuple[float, float]
+    files: tuple[str, str]  # as the detector sees it, as it is
+    moment: str
+    interval: str
+    loss: str
     segments: int
     boundaries: int
     detected: int
@@ -35,83 +34,80 @@ def write_report(experiments: Sequence[Experiment], out: Path, seed: int = 0, pr
     """Run the experiments and write ``out/index.html`` with its pictures beside it; returns the page's path."""
     out.mkdir(parents=True, exist_ok=True)
     sections = []
-    began = perf_counter()
     for experiment in experiments:
-        steps = sum(r.epochs for r in experiment.rounds)
-        with tqdm(total=steps, desc=f"{experiment.name}: train", unit="epoch", disable=not progress) as bar:
-            trained = run(experiment, seed, after_round=bar.update)
-        training = perf_counter() - began
-        pictures = _draw(trained, out, progress)
-        sections.append(_section(trained, pictures, training, perf_counter() - began - training))
         began = perf_counter()
+        epochs = sum(r.epochs for r in experiment.rounds)
+        with tqdm(total=epochs, desc=f"{experiment.name}: train", unit="epoch", disable=not progress) as bar:
+            trained = run(experiment, seed, after_round=bar.update)
+        drawing_began = perf_counter()
+        pictures = _draw(trained, out, progress)
+        times = f"{drawing_began - began:.1f} s of training, {perf_counter() - drawing_began:.1f} s of drawing"
+        sections.append(_section(trained, pictures, times))
     page = out / "index.html"
     page.write_text(_PAGE.substitute(sections="\n".join(sections), version=version("tinymlp"), seed=seed), "utf-8")
     return page
 
 
 def _draw(trained: Run, out: Path, progress: bool) -> list[Picture]:
-    """Save the picture of every stage, and the wide ones and the losses at the end; returns those with counts."""
-    experiment, name = trained.experiment, trained.experiment.name
-    last = trained.stages[-1]
-    shots = [(f"{name}-{k}", stage, experiment.view) for k, stage in enumerate(trained.stages)]
-    shots += [(f"{name}-wide-{k}", last, view) for k, view in enumerate(experiment.wide_views)]
+    """Save the pictures of every stage, the wide ones at the end, and the losses; returns those of stages."""
+    experiment, stages, name = trained.experiment, trained.stages, trained.experiment.name
+    shots = [(f"{name}-{k}", stage, experiment.view) for k, stage in enumerate(stages)]
+    shots += [(f"{name}-wide-{k}", stages[-1], view) for k, view in enumerate(experiment.wide_views)]
     pictures = []
     for file, stage, view in tqdm(shots, desc=f"{name}: draw", unit="picture", disable=not progress):
-        pictures.append(_draw_stage(trained, out / f"{file}.png", stage, view))
-    fig, (ax, tail) = plot.figure(columns=2)
-    plot.losses(trained.history, ax=ax)
-    ax.set_title("all epochs")
+        pictures.append(_draw_stage(trained, stage, view, out, file))
     half = len(trained.history) // 2
-    plot.losses(trained.history, begin=half, ax=tail)
-    tail.set_title(f"from epoch {half + 1}")
-    fig.savefig(out / f"{name}-losses.png")
+    for part, begin, title in (("all", 0, "all epochs"), ("late", half, f"from epoch {half + 1}")):
+        fig, (ax,) = plot.figure()
+        plot.losses(trained.history, begin, ax=ax).set_title(title)
+        fig.savefig(out / f"{name}-losses-{part}.png")
     return pictures
 
 
-def _draw_stage(trained: Run, path: Path, stage: Stage, view: View) -> Picture:
-    """Both styles side by side, over the same interval."""
-    start, stop = view.interval
-    f = extract_segments(stage.net, start, stop)
-    detected = detect_segments(stage.net, start, stop, view.points).count
-    fig, (left, right) = plot.figure(columns=2)
-    target = stage.round.function
-    plot.segments(stage.net, view.interval, target, left, style="article", points=view.points)
-    left.set_title(f"detector, {view.points} points: {detected} segments")
-    plot.segments(f, view.interval, target, right)
-    right.set_title(f"exact: {len(f)} segments, {len(f.boundaries)} boundaries")
-    right.legend(fontsize="small")
-    fig.savefig(path)
-    loss = float(trained.history.losses[stage.epoch - 1]) if stage.epoch else None
-    caption = f"after {stage.epoch} epochs" if stage.epoch else "untrained"
-    return Picture(path.name, caption, stage, loss, view.interval, len(f), len(f.boundaries), detected)
+def _draw_stage(trained: Run, stage: Stage, view: View, out: Path, name: str) -> Picture:
+    """Save both styles over the same interval, and count."""
+    f = extract_segments(stage.net, *view.interval)
+    detected = detect_segments(stage.net, *view.interval, view.points).count
+    files = (f"{name}-detector.png", f"{name}-exact.png")
+
+    fig, (ax,) = plot.figure()
+    plot.segments(stage.net, view.interval, stage.round.function, ax, style="article", points=view.points)
+    ax.set_title(f"detector, {view.points} points: {detected} segments")
+    fig.savefig(out / files[0])
+
+    fig, (ax,) = plot.figure()
+    plot.segments(f, view.interval, stage.round.function, ax).legend(fontsize="small")
+    ax.set_title(f"exact: {len(f)} segments, {len(f.boundaries)} boundaries")
+    fig.savefig(out / files[1])
+
+    return Picture(
+        files,
+        moment=f"after {stage.epoch} epochs" if stage.epoch else "untrained",
+        interval=f"({view.interval[0]:g}, {view.interval[1]:g})",
+        loss=f"{trained.history.losses[stage.epoch - 1]:.4g}" if stage.epoch else "–",
+        segments=len(f),
+        boundaries=len(f.boundaries),
+        detected=detected,
+    )
 
 
-def _section(trained: Run, pictures: list[Picture], training: float, drawing: float) -> str:
+def _section(trained: Run, pictures: list[Picture], times: str) -> str:
     e = trained.experiment
     rows, figures = [], []
     for p in pictures:
-        on = f"({p.interval[0]:g}, {p.interval[1]:g})"
-        loss = "–" if p.loss is None else f"{p.loss:.4g}"
-        cells = (p.caption, on, loss, p.segments, p.boundaries, p.detected)
-        rows.append("<tr>" + "".join(f"<td>{escape(str(c))}</td>" for c in cells) + "</tr>")
-        words = (
-            f"On {on}, {p.caption}: {p.segments} segments exactly, {p.boundaries} boundaries; "
-            f"the detector counts {p.detected}."
-        )
-        figures.append(
-            f'<figure><img src="{p.file}" width="1100" height="360" alt="{escape(words)}">'
-            f"<figcaption>{escape(words)}</figcaption></figure>"
-        )
+        cells = (p.moment, p.interval, p.loss, p.segments, p.boundaries, p.detected)
+        rows.append("<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>")
+        figures.append(_FIGURE.substitute(vars(p), detector_file=p.files[0], exact_file=p.files[1]))
     return _SECTION.substitute(
         name=e.name,
         title=escape(e.title),
         question=escape(e.question),
         setting=escape(_setting(trained)),
         rows="\n".join(rows),
-        figures="\n".join(figures),
+        figures="".join(figures),
         final_loss=f"{trained.history.losses[-1]:.4g}",
         article_loss=f"{trained.history.article_losses[-1]:.4g}",
-        time=f"{training:.1f} s of training, {drawing:.1f} s of drawing",
+        times=times,
     )
 
 
@@ -132,22 +128,31 @@ def _setting(trained: Run) -> str:
     )
 
 
+_FIGURE = Template("""
+<figure><div class="pair">
+<img src="$detector_file" width="550" height="360" alt="Segments as the detector sees them: $detected.">
+<img src="$exact_file" width="550" height="360" alt="Exact segments: $segments, with $boundaries boundaries.">
+</div><figcaption>On $interval, $moment: $segments segments exactly, $boundaries boundaries;
+the detector counts $detected.</figcaption></figure>""")
+
 _SECTION = Template("""
 <section id="$name">
 <h2>$title</h2>
 <p class="question">$question</p>
 <p class="setting">$setting</p>
-<div class="scroll"><table>
-<thead><tr><th>picture</th><th>interval</th><th>loss</th><th>exact segments</th><th>boundaries</th>
+<table>
+<thead><tr><th>picture</th><th>interval</th><th>loss</th><th>exact segments</th><th>bound&shy;aries</th>
 <th>detector's segments</th></tr></thead>
 <tbody>
 $rows
-</tbody></table></div>
+</tbody></table>
 $figures
-<figure><img src="$name-losses.png" width="1100" height="360" alt="The loss after each epoch.">
-<figcaption>Mean squared error over the samples, after each epoch: $final_loss at the end. The article's figure, the sum
-of the batch losses divided by the batch size, would read $article_loss.</figcaption></figure>
-<p class="setting">$time.</p>
+<figure><div class="pair">
+<img src="$name-losses-all.png" width="550" height="360" alt="The loss in each epoch.">
+<img src="$name-losses-late.png" width="550" height="360" alt="The loss in each epoch of the second half.">
+</div><figcaption>Mean squared error over the samples, in each epoch: $final_loss in the last. The article's figure, the
+sum of the batch losses divided by the batch size, would read $article_loss.</figcaption></figure>
+<p class="setting">$times.</p>
 </section>""")
 
 _PAGE = Template("""<!doctype html>
@@ -161,12 +166,13 @@ body { max-width: 70rem; margin: 2rem auto; padding: 0 1rem; font: 1rem/1.5 syst
 h1, h2 { line-height: 1.2 }
 .question { font-size: 1.15rem; max-width: 45rem }
 .setting, figcaption, footer { color: #555; font-size: .9rem }
-.scroll { overflow-x: auto }
 table { border-collapse: collapse; margin: 1rem 0; font-variant-numeric: tabular-nums }
-th, td { padding: .25rem .8rem; border-bottom: 1px solid #ddd; text-align: right; white-space: nowrap }
-th:first-child, td:first-child { text-align: left }
+th, td { padding: .25rem .7rem; border-bottom: 1px solid #ddd; text-align: right; vertical-align: bottom }
+th:first-child, td:first-child { text-align: left; padding-left: 0 }
 figure { margin: 2rem 0; break-inside: avoid }
-img { max-width: 100%; height: auto }
+.pair { display: flex; flex-wrap: wrap }
+img { flex: 1 1 22rem; min-width: 0; max-width: 100%; height: auto }
+@media (max-width: 40rem) { table { font-size: .8rem } th, td { padding: .25rem .3rem } }
 dt { font-weight: 600 }
 dd { margin: 0 0 .5rem 0; max-width: 45rem }
 </style>
@@ -176,10 +182,10 @@ dd { margin: 0 0 .5rem 0; max-width: 45rem }
 <p>The experiments of the article <i>Learning simple functions, network exhaustion point</i>, run again.
 Each picture shows the same network twice.</p>
 <dl>
-<dt>Left, as the article saw it</dt>
+<dt>First, as the article saw it</dt>
 <dd>A finite-difference detector on a grid, in float32: a segment ends wherever the slope changes by more than 0.001
 from one cell to the next. Five colours in turn, the second of them bold.</dd>
-<dt>Right, as it is</dt>
+<dt>Then, as it is</dt>
 <dd>Every corner computed from the weights, coloured by the layer of the hidden unit that makes it. A hollow dot is a
 boundary at which a unit switches but the output does not bend. Grey: the function to learn.</dd>
 </dl>
