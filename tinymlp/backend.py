@@ -9,7 +9,7 @@ import numpy as np
 from threadpoolctl import ThreadpoolController
 
 DEVICES = ("cpu", "gpu")
-INSTALL = "pip install 'tinymlp[cuda13]' (CUDA 13) or pip install 'tinymlp[cuda12]' (CUDA 12)"
+INSTALL = "pip install cupy-cuda13x (for CUDA 13) or pip install cupy-cuda12x (for CUDA 12)"
 
 
 def array_module(device: str) -> ModuleType:
@@ -31,7 +31,9 @@ def array_module(device: str) -> ModuleType:
     except ImportError as error:
         raise RuntimeError(f"device is 'gpu', but CuPy is not installed: {INSTALL}") from error
     if not cupy.is_available():
-        raise RuntimeError(f"device is 'gpu', but CuPy finds no CUDA device; the matching build comes with {INSTALL}")
+        raise RuntimeError(
+            f"device is 'gpu', but CuPy finds no CUDA device; the build must match the driver: {INSTALL}"
+        )
     return cupy
 
 
