@@ -16,7 +16,7 @@ SHORT = Experiment(
     "What & why?",
     rounds=(Round("exp", 2), Round("sine", 3, lr=0.001, n=500)),
     view=View((-2, 5)),
-    wide_views=(View((-10, 10), points=600),),
+    wide_views=(View((-10, 10), points=7),),
     sizes=(1, 5, 1),
 )
 
@@ -82,8 +82,9 @@ def test_the_page(tmp_path):
 
     trained = run(SHORT, seed=3)
     last = trained.stages[-1]
-    shown = [(stage, -2, 5, 300) for stage in trained.stages] + [(last, -10, 10, 600)]
+    shown = [(stage, -2, 5, 300) for stage in trained.stages] + [(last, -10, 10, 7)]
     assert len(page.rows) == 1 + len(shown)
+    assert detect_segments(last.net, -10, 10, 7).count != detect_segments(last.net, -10, 10, 300).count
     for row, (stage, start, stop, points) in zip(page.rows[1:], shown, strict=True):
         f = extract_segments(stage.net, start, stop)
         loss = f"{trained.history.losses[stage.epoch - 1]:.4g}" if stage.epoch else "–"

@@ -7,7 +7,7 @@ import sys
 import numpy as np
 import pytest
 
-from tinymlp import MLP, extract_segments
+from tinymlp import MLP, extract_segments, sample, train
 from tinymlp.cli import main
 
 
@@ -71,6 +71,9 @@ def test_fit(tmp_path, capsys):
     out = capsys.readouterr().out
     trained = MLP.load(net)
     assert (trained.sizes, trained.negative_slope) == ((1, 7, 7, 1), 0.1)
+    same = MLP([1, 7, 7, 1], negative_slope=0.1, seed=4)
+    train(same, sample("sine", (-2, 3), n=300), 12, batch_size=50, seed=4)
+    assert (trained.params == same.params).all()
     f = extract_segments(trained, -2, 3)
     assert f"{len(f)} segments and {len(f.boundaries)} boundaries on (-2, 3)" in out
     assert "epoch    12" in out

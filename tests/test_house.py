@@ -1,6 +1,7 @@
 """The order of the house: imports go one way, and heavy libraries load only where they are used."""
 
 import ast
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -75,7 +76,7 @@ def test_import_is_light():
 def test_plot_loads_at_first_use():
     """Catches: tinymlp.plot that needs an import of its own."""
     code = "import tinymlp; tinymlp.plot.segments"
-    subprocess.run([sys.executable, "-c", code], check=True, env={"MPLBACKEND": "Agg", "PATH": ""})
+    subprocess.run([sys.executable, "-c", code], check=True, env={**os.environ, "MPLBACKEND": "Agg"})
     with pytest.raises(AttributeError, match="has no attribute 'plott'"):
         _ = tinymlp.plott
 

@@ -49,6 +49,14 @@ def test_exact_colours_by_layer(ax):
         assert line.get_color() == plot.LAYER_COLORS[layer]
 
 
+def test_a_corner_of_several_owners_has_the_first_ones_colour(ax):
+    """Catches: the last owner taken."""
+    net = MLP.from_weights([[[1]], [[1]], [[1]]], [[0], [0], [0]])  # relu(relu(x))
+    plot.segments(net, (-1, 1), ax=ax)
+    assert "layer 0" in lines_by_label(ax)
+    assert "layer 1" not in lines_by_label(ax)
+
+
 def test_exact_without_colours(ax):
     """Catches: by_layer ignored."""
     plot.segments(NET, (-3, 3), ax=ax, by_layer=False)

@@ -68,6 +68,7 @@ def test_clip():
     assert g.owners == [[(0, 1)]]
     assert g.clip(-5, 5).breakpoints.tolist() == [0]  # clipping cannot widen
     assert f.clip(2, 3).slopes.tolist() == [0]
+    assert f.clip(-0.5, 1).slopes.tolist() == [1, -1]
     with pytest.raises(ValueError, match="nothing of"):
         g.clip(1, 2)
     with pytest.raises(ValueError, match="interval is"):
@@ -126,6 +127,12 @@ def test_a_jump_of_2_to_the_minus_40_is_seen():
     """Catches: a tolerance wider than rounding needs."""
     net = MLP.from_weights([[[1], [1]], [[1, 2.0**-40]]], [[0, -1], [0]])
     assert extract_segments(net).breakpoints.tolist() == [0, 1]
+
+
+def test_a_silent_giant_hides_no_corner():
+    """Catches: a bound that counts paths through units that are off."""
+    net = MLP.from_weights([[[1], [-1], [1]], [[1, 1e20, 1]]], [[0, -100, -1], [0]])
+    assert extract_segments(net, -10, 10).breakpoints.tolist() == [0, 1]
 
 
 def test_rounding_makes_no_breakpoints():
