@@ -1,6 +1,7 @@
 """The command, as a person types it."""
 
 import json
+import signal
 import subprocess
 import sys
 
@@ -108,6 +109,8 @@ def test_fit_shuffles_unless_told_not_to(tmp_path):
         (["fit", "log"], "tinymlp fit: log is nan at x = -5.0"),
         (["fit", "exp", "--interval", "3", "2"], "tinymlp fit: interval is (3.0, 2.0)"),
         (["fit", "exp", "--width", "0"], "tinymlp fit: sizes is"),
+        (["fit", "exp", "--depth", "-1"], "tinymlp fit: depth is -1"),
+        (["fit", "exp", "--out", "no/such/folder/net.npz"], "tinymlp fit: there is no folder"),
         (["segments", "missing.npz"], "tinymlp segments: [Errno 2] No such file"),
     ],
 )
@@ -117,6 +120,23 @@ def test_bad_input_is_one_line_and_status_2(words, message, capsys):
     err = capsys.readouterr().err
     assert err.startswith(message)
     assert len(err.splitlines()) == 1
+
+
+@pytest.mark.parametrize(("options", "status"), [(["--lr", "1e30"], 1), (["--epochs", "1000000"], 130)])
+def test_fit_that_stops_early_keeps_what_was_learnt(tmp_path, monkeypatch, capsys, options, status):
+    """Catches: a network lost because training diverged or somebody pressed Ctrl-C."""
+    import tinymlp.cli
+
+    def interrupted(*args, **kwargs):
+        return train(*args, callback=lambda epoch, *_: signal.raise_signal(signal.SIGINT), **kwargs)
+
+    monkeypatch.setattr(tinymlp.cli, "train", interrupted if status == 130 else train)
+    net = tmp_path / "net.npz"
+    assert main(["fit", "sine", "--samples", "50", "--out", str(net), *options]) == status
+    streams = capsys.readouterr()
+    assert np.isfinite(MLP.load(net).params).all()
+    assert "saved the network" in streams.out
+    assert "interrupted after 1 epochs" in streams.err or "in epoch" in streams.err
 
 
 def test_article(tmp_path, monkeypatch, capsys):

@@ -67,8 +67,9 @@ def test_bad_datasets(x, y, words):
 
 def test_sample_bad_n_and_noise():
     """Catches: zero samples, negative noise."""
-    with pytest.raises(ValueError, match="n is 0"):
-        sample("exp", n=0)
+    for n in (0, 10.0, "10"):
+        with pytest.raises(ValueError, match=f"n is {n!r}: give an integer"):
+            sample("exp", n=n)
     with pytest.raises(ValueError, match="noise is -1"):
         sample("exp", noise=-1)
 

@@ -74,6 +74,7 @@ def test_exact_segments_predict_the_float64_detector():
     ("options", "words"),
     [
         ({"points": 2}, "points is 2"),
+        ({"points": 30.5}, "points is 30.5"),
         ({"epsilon": -1}, "epsilon is -1"),
         ({"epsilon": float("nan")}, "epsilon is nan"),
         ({"start": 5}, "interval is"),

@@ -22,8 +22,9 @@ def test_values():
 
 def test_unknown_name_lists_the_names():
     """Catches: a bare KeyError for a mistyped name."""
-    with pytest.raises(ValueError, match=r"'sinus'.*sine"):
-        functions.named("sinus")
+    for wrong in ("sinus", None, []):
+        with pytest.raises(ValueError, match=r"function is .*: give a callable or one of linear, .* sine"):
+            functions.named(wrong)
 
 
 def test_callable_stays_itself():

@@ -165,6 +165,28 @@ def test_divergence_of_one_network_is_named():
         train(nets, DATA, 5)
 
 
+def test_interruption_keeps_what_was_learnt():
+    """Catches: a history lost at Ctrl-C, or an interrupt that does not stop the script."""
+    net, other = MLP([1, 5, 1]), MLP([1, 5, 1])
+
+    def press_ctrl_c(epoch, *_):
+        if epoch == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt, match="after 3 epochs") as caught:
+        train(net, DATA, 10, callback=press_ctrl_c, snapshots=[2, 9])
+    alone = train(other, DATA, 3)
+    assert (net.params == other.params).all()
+    assert (caught.value.history.losses == alone.losses).all()
+    assert list(caught.value.history.snapshots) == [2]
+
+
+def test_data_must_be_a_dataset():
+    """Catches: an AttributeError for a pair of arrays."""
+    with pytest.raises(TypeError, match=r"data is a tuple: give a Dataset, as in Dataset\(x, y\)"):
+        train(MLP([1, 1]), (DATA.x, DATA.y), 1)
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [

@@ -31,7 +31,7 @@ from .network import MLP
 from .optim import SGD, Adam
 from .regions import Regions, find_regions
 from .segments import PiecewiseLinear, Segment, extract_segments
-from .train import History, TrainingDiverged, train
+from .train import History, TrainingDiverged, TrainingInterrupted, train
 
 __all__ = [
     "MLP",
@@ -45,6 +45,7 @@ __all__ = [
     "Regions",
     "Segment",
     "TrainingDiverged",
+    "TrainingInterrupted",
     "detect_segments",
     "extract_segments",
     "find_regions",

@@ -14,14 +14,17 @@ from .data import sample
 from .functions import BY_NAME
 from .network import MLP
 from .segments import PiecewiseLinear, extract_segments
-from .train import TrainingDiverged, train
+from .train import History, TrainingDiverged, TrainingInterrupted, train
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; returns its exit status, 2 for bad input."""
+    """Run one command; returns its exit status: 2 for bad input, 1 if training diverged, 130 after Ctrl-C."""
     args = _parser().parse_args(argv)
     try:
         args.run(args)
+    except KeyboardInterrupt as stop:
+        print(f"tinymlp {args.command}: {str(stop) or 'interrupted'}", file=sys.stderr)
+        return 130
     except (ValueError, RuntimeError, ArithmeticError, OSError) as error:
         print(f"tinymlp {args.command}: {error}", file=sys.stderr)
         return 1 if isinstance(error, TrainingDiverged) else 2
@@ -78,18 +81,24 @@ def _article(args: argparse.Namespace) -> None:
 
 
 def _fit(args: argparse.Namespace) -> None:
+    if args.depth < 0:
+        raise ValueError(f"depth is {args.depth}: give an integer >= 0")
+    for path in filter(None, (args.out, args.picture)):  # before the work, not after
+        if not path.parent.is_dir():
+            raise FileNotFoundError(f"there is no folder {path.parent} to save {path.name} in")
     data = sample(args.function, args.interval, args.samples)
     net = MLP([1, *args.depth * [args.width], 1], args.negative_slope, seed=args.seed)
-    history = train(
-        net,
-        data,
-        args.epochs,
-        args.lr,
-        args.batch_size,
-        shuffle=not args.no_shuffle,
-        seed=args.seed,
-        progress=True,
-    )
+    options = {"shuffle": not args.no_shuffle, "seed": args.seed, "progress": True}
+    try:
+        history = train(net, data, args.epochs, args.lr, args.batch_size, **options)
+    except (TrainingInterrupted, TrainingDiverged) as stop:  # what has been learnt is kept
+        _show_fit(args, net, stop.history)
+        raise
+    _show_fit(args, net, history)
+
+
+def _show_fit(args: argparse.Namespace, net: MLP, history: History) -> None:
+    """Print ten losses and the counts; save the network and its picture where that is asked for."""
     stride = max(1, len(history) // 10)
     for epoch in range(stride, len(history) + 1, stride):
         print(f"epoch {epoch:5d}   loss {history.losses[epoch - 1]:.6g}")

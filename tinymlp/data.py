@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from numbers import Integral
 from pathlib import Path
 
 import numpy as np
@@ -125,8 +126,8 @@ def check_interval(interval: tuple[float, float], infinite: bool = False) -> tup
 def grid(interval: tuple[float, float], n: int) -> NDArray:
     """The n points start + i/n * (stop - start), i = 0 ... n-1, float64; the stop is excluded, as in the article."""
     start, stop = check_interval(interval)
-    if n < 1:
-        raise ValueError(f"n is {n}: give at least one point")
+    if not isinstance(n, Integral) or n < 1:
+        raise ValueError(f"n is {n!r}: give an integer >= 1")
     return start + np.arange(n) / n * (stop - start)
 
 

@@ -7,6 +7,7 @@ shows what the article saw.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from numbers import Integral
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
@@ -80,8 +81,8 @@ def detect_segments(
     ValueError
         If points < 3, epsilon is negative, start >= stop, or neighbouring grid points round to the same x.
     """
-    if points < 3:
-        raise ValueError(f"points is {points}: the rule compares two differences, so give at least 3")
+    if not isinstance(points, Integral) or points < 3:
+        raise ValueError(f"points is {points!r}: the rule compares two differences, so give an integer >= 3")
     if not epsilon >= 0:
         raise ValueError(f"epsilon is {epsilon}: give a number >= 0")
     x = grid((start, stop), points).astype(dtype)

@@ -60,6 +60,6 @@ def named(function: str | Function) -> Function:
     """
     if callable(function):
         return function
-    if function not in BY_NAME:
+    if not isinstance(function, str) or function not in BY_NAME:
         raise ValueError(f"function is {function!r}: give a callable or one of {', '.join(BY_NAME)}")
     return BY_NAME[function]

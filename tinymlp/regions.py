@@ -69,7 +69,7 @@ def find_regions(net: MLP, start: float = -np.inf, stop: float = np.inf) -> Regi
     Parameters
     ----------
     net : MLP
-        Weights of any float dtype, on any device; they are converted to float64, exactly.
+        Weights of any float dtype, on any device; taken in float64, which holds all up to float64 exactly.
     start, stop : float
         In units of x; may be infinite. The ends themselves are never boundaries.
 

@@ -61,6 +61,14 @@ class TrainingDiverged(ArithmeticError):
         self.history = history
 
 
+class TrainingInterrupted(KeyboardInterrupt):
+    """Somebody pressed Ctrl-C. ``history`` holds the whole epochs before; the network is as after its last step."""
+
+    def __init__(self, history: History):
+        super().__init__(f"training was interrupted after {len(history)} epochs")
+        self.history = history
+
+
 def train(
     net: MLP | Ensemble,
     data: Dataset,
@@ -109,8 +117,12 @@ def train(
     ------
     ValueError
         If an argument is out of range or the data do not fit the network, before anything is changed.
+    TypeError
+        If data is not a Dataset.
     TrainingDiverged
         If a loss becomes NaN or infinite; says at which epoch, and has the history so far.
+    TrainingInterrupted
+        At Ctrl-C; a KeyboardInterrupt that has the history so far.
     """
     wanted = _check(net, data, epochs, batch_size, snapshots)
     optimizer = optimizer or Adam(lr)
@@ -122,41 +134,49 @@ def train(
     grad = np.empty_like(net.params)
     grads = [layer_views(row, first.sizes) for row in grad.reshape(len(nets), -1)]
     memories: dict[int, Memory] = {}  # by batch size: the last batch may be smaller
-    losses: list[NDArray] = []
-    article_losses: list[NDArray] = []
+    rows: list[NDArray] = []  # of each epoch, the losses and the article's, (2, K)
     kept = {0: net.params.copy()} if 0 in wanted else {}
 
     def history() -> History:
-        shape = (-1,) if isinstance(net, MLP) else (-1, len(nets))
-        return History(np.reshape(losses, shape), np.reshape(article_losses, shape), kept)
+        table = np.reshape(rows, (-1, 2, len(nets)))
+        if isinstance(net, MLP):
+            table = table[:, :, 0]
+        return History(table[:, 0], table[:, 1], kept)
 
-    with blas_threads(max(first.sizes)), np.errstate(over="ignore", invalid="ignore"):
-        for epoch in tqdm(range(1, epochs + 1), disable=not progress, unit="epoch"):
-            before = net.params.copy()
-            total, article_total = np.zeros(len(nets)), np.zeros(len(nets))
-            for bx, by in batches(x, y, batch_size, rng if shuffle else None):
-                n = bx.shape[1]
-                memory = memories.get(n) or memories.setdefault(n, Memory(first, n))
-                for k, one in enumerate(nets):
-                    forward(one, bx, memory, rng)
-                    loss = backward(one, by, memory, grads[k])
-                    total[k] += loss * n
-                    article_total[k] += loss
-                optimizer.step(net.params, grad)
-            if not np.isfinite(total).all():
-                net.params[...] = before
-                raise TrainingDiverged(_diverged(epoch, nets, total), history())
-            losses.append(total / len(data))
-            article_losses.append(article_total / batch_size)
-            if epoch in wanted:
-                kept[epoch] = net.params.copy()
-            if callback is not None:
-                callback(epoch, net, losses[-1] if isinstance(net, Ensemble) else float(losses[-1][0]))
+    def one_epoch() -> NDArray:
+        """A step a batch; the losses of every network, and the article's, (2, K)."""
+        total, article_total = np.zeros((2, len(nets)))
+        for bx, by in batches(x, y, batch_size, rng if shuffle else None):
+            n = bx.shape[1]
+            memory = memories.get(n) or memories.setdefault(n, Memory(first, n))
+            for k, one in enumerate(nets):
+                forward(one, bx, memory, rng)
+                loss = backward(one, by, memory, grads[k])
+                total[k] += loss * n
+                article_total[k] += loss
+            optimizer.step(net.params, grad)
+        return np.array([total / len(data), article_total / batch_size])
+
+    try:
+        with blas_threads(max(first.sizes)), np.errstate(all="ignore"):
+            for epoch in tqdm(range(1, epochs + 1), disable=not progress, unit="epoch"):
+                before = net.params.copy()
+                row = one_epoch()
+                if not np.isfinite(row).all():
+                    net.params[...] = before
+                    raise TrainingDiverged(_diverged(epoch, row[0]), history())
+                rows.append(row)
+                if epoch in wanted:
+                    kept[epoch] = net.params.copy()
+                if callback is not None:
+                    callback(epoch, net, row[0] if isinstance(net, Ensemble) else float(row[0, 0]))
+    except KeyboardInterrupt:
+        raise TrainingInterrupted(history()) from None
     return history()
 
 
-def _diverged(epoch: int, nets: list[MLP], total: NDArray) -> str:
-    which = "" if len(nets) == 1 else f" of network {', '.join(map(str, np.flatnonzero(~np.isfinite(total))))}"
+def _diverged(epoch: int, losses: NDArray) -> str:
+    which = f" of network {', '.join(map(str, np.flatnonzero(~np.isfinite(losses))))}" if len(losses) > 1 else ""
     return f"the loss{which} became NaN or infinite in epoch {epoch}: try a smaller lr"
 
 
@@ -164,6 +184,8 @@ def _check(
     net: MLP | Ensemble, data: Dataset, epochs: int, batch_size: int, snapshots: Iterable[int] | None
 ) -> set[int]:
     """The epochs to keep; ValueError for arguments that cannot be meant."""
+    if not isinstance(data, Dataset):
+        raise TypeError(f"data is a {type(data).__name__}: give a Dataset, as in Dataset(x, y)")
     for name, value, least in (("epochs", epochs, 0), ("batch_size", batch_size, 1)):
         if not isinstance(value, Integral) or value < least:
             raise ValueError(f"{name} is {value!r}: give an integer >= {least}")
