@@ -112,7 +112,7 @@ def _draw_article(
 
 
 def losses(history: History, begin: int = 0, end: int | None = None, ax: Axes | None = None) -> Axes:
-    """Draw the loss after each epoch from begin to end (excluded) on a logarithmic scale; a thin line for each network.
+    """Draw the loss of each epoch from begin to end (excluded) on a logarithmic scale; a line for each network.
 
     Parameters
     ----------
