@@ -1,13 +1,14 @@
 """The article's experiments, and the page about them."""
 
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import numpy as np
 import pytest
 
 from tinymlp import MLP, detect_segments, extract_segments, sample, train
-from tinymlp.article import EXPERIMENTS, Experiment, Round, View, run
+from tinymlp.article import EXPERIMENTS, Experiment, Round, View, chosen, run
 from tinymlp.report import write_report
 
 SHORT = Experiment(
@@ -21,14 +22,60 @@ SHORT = Experiment(
 )
 
 
-def test_the_first_experiment_is_the_articles():
-    """Catches: other settings than the article's."""
-    (exp,) = (e for e in EXPERIMENTS if e.name == "exp")
-    assert exp.sizes == (1, 10, 10, 10, 1)
-    assert [(r.function, r.epochs, r.lr) for r in exp.rounds] == 4 * [("exp", 30, 0.01)] + 3 * [("exp", 60, 0.001)]
-    assert {(r.interval, r.n) for r in exp.rounds} == {((-5, 5), 10_000)}
-    assert (exp.batch_size, exp.shuffle, exp.negative_slope) == (1280, False, 0.0)
-    assert (exp.view, [v.interval for v in exp.wide_views]) == (View((-2, 5), 300), [(-10, 10), (-20, 20)])
+def test_the_first_experiment_has_wide_views():
+    """Catches: other wide pictures than the article's."""
+    assert [v.interval for v in EXPERIMENTS[0].wide_views] == [(-10, 10), (-20, 20)]
+
+
+def test_the_articles_settings():
+    """Catches: a slip in any experiment; this table was written from the article's settings, not from the code."""
+    ten, wide = (1, 10, 10, 10, 1), (1, 30, 30, 30, 1)
+    five, near, far = (-5, 5), (-10, 10), (5, 15)
+    pole = [("shifted_inverse", 15, 0.01)] * 3 + [("shifted_inverse", 100, 0.003)] * 3
+    step = [("step", 30, 0.01)] * 6 + [("shifted_step", 15, 0.01)] * 3 + [("shifted_step", 100, 0.003)] * 3
+    turns = [("step", 200, 0.01), ("shifted_step", 200, 0.01)] * 4
+    transfer = [("exp", 180, 0.01)] + [("exp_neg", 30, 0.01)] * 6
+    table = {
+        "exp": ([("exp", 30, 0.01)] * 4 + [("exp", 60, 0.001)] * 3, ten, five, 10_000, (-2, 5), 0, None),
+        "snapping": ([("exp", 5, 0.01)] * 8, ten, five, 10_000, (-2, 7), 0, None),
+        "inverse": ([("inverse", 30, 0.01)] * 6, ten, five, 10_001, five, 0, None),
+        "shifted-inverse": (pole, ten, five, 10_001, (-3, 7), 0, "inverse"),
+        "sine-5": ([("sine", 15, 0.01)] * 6, ten, five, 10_000, five, 0, None),
+        "sine-10": ([("sine", 15, 0.01)] * 6, ten, near, 10_000, near, 0, None),
+        "sine-10-wide": ([("sine", 30, 0.01)] * 6, wide, near, 10_000, near, 0, None),
+        "sine-shift": ([("sine", 30, 0.01)] * 6, wide, far, 10_000, near, 0, "sine-10-wide"),
+        "transfer": (transfer, ten, five, 10_000, five, 0, None),
+        "transfer-leaky": (transfer, ten, five, 10_000, five, 0.01, None),
+        "inverse-leaky": ([("inverse", 30, 0.01)] * 6, ten, five, 10_001, five, 0.01, None),
+        "shifted-inverse-leaky": (pole, ten, five, 10_001, (-3, 7), 0.01, "inverse-leaky"),
+        "step": (step, ten, five, 10_000, (-3, 7), 0, None),
+        "step-alternate": (turns, ten, five, 10_000, (-3, 7), 0, None),
+        "step-alternate-leaky": (turns, ten, five, 10_000, (-3, 7), 0.01, None),
+    }
+    assert [e.name for e in EXPERIMENTS] == list(table)
+    for e in EXPERIMENTS:
+        (intervals,), (counts,) = {r.interval for r in e.rounds}, {r.n for r in e.rounds}
+        rounds = [(r.function, r.epochs, r.lr) for r in e.rounds]
+        before = e.continues and e.continues.name
+        assert (rounds, e.sizes, intervals, counts, e.view.interval, e.negative_slope, before) == table[e.name], e.name
+        assert (e.batch_size, e.shuffle) == (1280, False)
+        assert {v.points for v in e.wide_views} <= {600 if e.name == "snapping" else 300}
+        assert e.view.points == 300
+
+
+def test_an_experiment_goes_on_with_the_network_of_another():
+    """Catches: a fresh network where the article went on, or another seed's."""
+    first = replace(SHORT, name="first")
+    second = replace(SHORT, name="second", continues=first)
+    assert (run(second, seed=3).stages[0].net.params == run(first, seed=3).stages[-1].net.params).all()
+
+
+def test_chosen():
+    """Catches: a mistyped name passed over in silence."""
+    assert [e.name for e in chosen("transfer,exp")] == ["exp", "transfer"]
+    assert chosen(None) == list(EXPERIMENTS)
+    with pytest.raises(ValueError, match="there is no experiment cosine, tan: give some of exp, snapping"):
+        chosen("exp,tan,cosine")
 
 
 def test_run_is_training_round_by_round():
@@ -83,6 +130,10 @@ def test_the_page(tmp_path):
     trained = run(SHORT, seed=3)
     last = trained.stages[-1]
     shown = [(stage, -2, 5, 300) for stage in trained.stages] + [(last, -10, 10, 7)]
+    contents, page.rows = page.rows[:2], page.rows[2:]
+    _, interval, loss, *counts = page.rows[-2]  # the last stage, before the wide view
+    assert contents[1][:-1] == [loss, interval, *counts]
+    assert "s of training" in contents[1][-1]
     assert len(page.rows) == 1 + len(shown)
     assert detect_segments(last.net, -10, 10, 7).count != detect_segments(last.net, -10, 10, 300).count
     for row, (stage, start, stop, points) in zip(page.rows[1:], shown, strict=True):
@@ -121,4 +172,5 @@ def test_every_experiment_runs(experiment):
     """Catches: an experiment that is written down but cannot be run."""
     trained = run(experiment)
     assert len(trained.stages) == len(experiment.rounds) + 1
-    assert trained.history.losses[-1] < trained.history.losses[0]
+    assert len(trained.history) == sum(r.epochs for r in experiment.rounds)
+    assert np.isfinite(trained.history.losses).all()

@@ -111,6 +111,7 @@ def test_fit_shuffles_unless_told_not_to(tmp_path):
         (["fit", "exp", "--width", "0"], "tinymlp fit: sizes is"),
         (["fit", "exp", "--depth", "-1"], "tinymlp fit: depth is -1"),
         (["fit", "exp", "--out", "no/such/folder/net.npz"], "tinymlp fit: there is no folder"),
+        (["article", "--only", "exp,sine"], "tinymlp article: there is no experiment sine: give some of exp, snapping"),
         (["segments", "missing.npz"], "tinymlp segments: [Errno 2] No such file"),
     ],
 )
@@ -141,11 +142,11 @@ def test_fit_that_stops_early_keeps_what_was_learnt(tmp_path, monkeypatch, capsy
 
 def test_article(tmp_path, monkeypatch, capsys):
     """Catches: --out or --seed without effect."""
-    import tinymlp.cli
+    import tinymlp.article
     from tinymlp.article import Experiment, Round, View
 
     tiny = Experiment("tiny", "Tiny", "Why?", (Round("exp", 1, n=50),), View((0, 1)), sizes=(1, 2, 1))
-    monkeypatch.setattr(tinymlp.cli, "EXPERIMENTS", (tiny,))
+    monkeypatch.setattr(tinymlp.article, "EXPERIMENTS", (tiny,))
     assert main(["article", "--out", str(tmp_path / "deep" / "page"), "--seed", "7"]) == 0
     assert "wrote" in capsys.readouterr().out
     assert "seed 7" in (tmp_path / "deep" / "page" / "index.html").read_text("utf-8")

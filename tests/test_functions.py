@@ -16,6 +16,8 @@ def test_values():
     assert functions.exp_neg(x) == pytest.approx([math.exp(2), math.exp(-0.5)])
     assert functions.log(x[1:]) == pytest.approx([math.log(0.5)])
     assert functions.inverse(x).tolist() == [-0.5, 2]
+    assert functions.shifted_inverse(x).tolist() == [-0.25, 1 / -1.5]
+    assert functions.shifted_step(np.array([0.0, 2.0, 2.1])).tolist() == [0, 0, 1]
     assert functions.sine(x) == pytest.approx([math.sin(-2), math.sin(0.5)])
     assert functions.step(np.array([-1.0, 0.0, 1e-300])).tolist() == [0, 0, 1]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .article import EXPERIMENTS
+from .article import chosen
 from .data import sample
 from .functions import BY_NAME
 from .network import MLP
@@ -47,7 +47,10 @@ def _parser() -> argparse.ArgumentParser:
 
     article = command("article", _article, "Run the article's experiments and write a page of pictures and counts.")
     article.add_argument("--out", type=Path, default=Path("article"), metavar="DIR", help="folder of the page")
-    article.add_argument("--seed", type=int, default=0, help="of the network's first weights")
+    article.add_argument("--seed", type=int, default=0, help="of the networks' first weights")
+    article.add_argument(
+        "--only", metavar="NAME,NAME", help="these experiments, such as exp,transfer; all if not given"
+    )
 
     fit = command("fit", _fit, "Train a network on a function; print its losses and count its segments.")
     fit.add_argument("function", metavar="FUNCTION", help=f"one of {', '.join(BY_NAME)}")
@@ -76,7 +79,7 @@ def _parser() -> argparse.ArgumentParser:
 def _article(args: argparse.Namespace) -> None:
     from .report import write_report  # draws, so it loads matplotlib
 
-    page = write_report(EXPERIMENTS, args.out, args.seed)
+    page = write_report(chosen(args.only), args.out, args.seed)
     print(f"wrote {page}")
 
 

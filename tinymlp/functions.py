@@ -37,6 +37,11 @@ def inverse(x: NDArray) -> NDArray:
     return 1 / x
 
 
+def shifted_inverse(x: NDArray) -> NDArray:
+    """1 / (x - 2), infinite at 2."""
+    return 1 / (x - 2)
+
+
 def sine(x: NDArray) -> NDArray:
     """The sine of x, in radians."""
     return np.sin(x)
@@ -47,7 +52,14 @@ def step(x: NDArray) -> NDArray:
     return np.where(x > 0, 1.0, 0.0)
 
 
-BY_NAME: dict[str, Function] = {f.__name__: f for f in (linear, exp, exp_neg, log, inverse, sine, step)}
+def shifted_step(x: NDArray) -> NDArray:
+    """1 where x > 2, else 0."""
+    return np.where(x > 2, 1.0, 0.0)
+
+
+BY_NAME: dict[str, Function] = {
+    f.__name__: f for f in (linear, exp, exp_neg, log, inverse, shifted_inverse, sine, step, shifted_step)
+}
 
 
 def named(function: str | Function) -> Function:

@@ -33,7 +33,7 @@ class Picture:
 def write_report(experiments: Sequence[Experiment], out: Path, seed: int = 0, progress: bool = True) -> Path:
     """Run the experiments and write ``out/index.html`` with its pictures beside it; returns the page's path."""
     out.mkdir(parents=True, exist_ok=True)
-    sections = []
+    sections, contents = [], []
     for experiment in experiments:
         began = perf_counter()
         epochs = sum(r.epochs for r in experiment.rounds)
@@ -43,8 +43,15 @@ def write_report(experiments: Sequence[Experiment], out: Path, seed: int = 0, pr
         pictures = _draw(trained, out, progress)
         times = f"{drawing_began - began:.1f} s of training, {perf_counter() - drawing_began:.1f} s of drawing"
         sections.append(_section(trained, pictures, times))
+        final = pictures[len(trained.stages) - 1]
+        cells = (final.loss, final.interval, final.segments, final.boundaries, final.detected, times)
+        link = f'<a href="#{experiment.name}">{escape(experiment.title)}</a>'
+        contents.append(_row(link, *cells))
     page = out / "index.html"
-    page.write_text(_PAGE.substitute(sections="\n".join(sections), version=version("tinymlp"), seed=seed), "utf-8")
+    text = _PAGE.substitute(
+        contents="\n".join(contents), sections="\n".join(sections), version=version("tinymlp"), seed=seed
+    )
+    page.write_text(text, "utf-8")
     return page
 
 
@@ -95,8 +102,7 @@ def _section(trained: Run, pictures: list[Picture], times: str) -> str:
     e = trained.experiment
     rows, figures = [], []
     for p in pictures:
-        cells = (p.moment, p.interval, p.loss, p.segments, p.boundaries, p.detected)
-        rows.append("<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>")
+        rows.append(_row(p.moment, p.interval, p.loss, p.segments, p.boundaries, p.detected))
         figures.append(_FIGURE.substitute(vars(p), detector_file=p.files[0], exact_file=p.files[1]))
     return _SECTION.substitute(
         name=e.name,
@@ -109,6 +115,10 @@ def _section(trained: Run, pictures: list[Picture], times: str) -> str:
         article_loss=f"{trained.history.article_losses[-1]:.4g}",
         times=times,
     )
+
+
+def _row(*cells: object) -> str:
+    return "<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>"
 
 
 def _setting(trained: Run) -> str:
@@ -189,6 +199,12 @@ from one cell to the next. Five colours in turn, the second of them bold.</dd>
 <dd>Every corner computed from the weights, coloured by the layer of the hidden unit that makes it. A hollow dot is a
 boundary at which a unit switches but the output does not bend. Grey: the function to learn.</dd>
 </dl>
+<table>
+<thead><tr><th>experiment</th><th>last loss</th><th>interval</th><th>exact segments</th><th>bound&shy;aries</th>
+<th>detector's segments</th><th>time</th></tr></thead>
+<tbody>
+$contents
+</tbody></table>
 $sections
 <footer><p>Written by tinymlp $version, seed $seed. Same seed, same picture: on one machine bit for bit, across
 machines to rounding.</p></footer>
