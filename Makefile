@@ -2,6 +2,7 @@
 PYTHON ?= python3
 BIN = .venv/bin
 
+.DELETE_ON_ERROR:
 .PHONY: article test lint clean
 
 article: .venv/installed
@@ -17,7 +18,7 @@ lint: .venv/installed-lint
 
 .venv/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit("tinymlp needs Python 3.11 or newer, this is " + sys.version) if sys.version_info < (3, 11) else 0'
-	$(PYTHON) -m venv .venv
+	$(PYTHON) -m venv .venv || (rm -rf .venv; exit 1)
 
 .venv/installed: pyproject.toml | .venv/bin/python
 	$(BIN)/python -m pip install --quiet --editable .

@@ -26,7 +26,7 @@ def exact(net, start, stop):
     leak = Fraction(net.negative_slope)
     xs = [Fraction(start), Fraction(stop)]
     values = [[x] for x in xs]  # at each vertex, the activations of the layer before
-    signs = []  # of each hidden layer: a function from two neighbouring vertices' values is enough, so keep those
+    signs = []  # of each hidden layer, its vertices and the values there before the ReLU
     for depth, (W, b) in enumerate(zip(weights, biases, strict=True)):
         z = [
             [sum((w * a for w, a in zip(row, v, strict=True)), c) for row, c in zip(W, b, strict=True)] for v in values

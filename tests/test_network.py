@@ -125,7 +125,7 @@ def test_bad_dropout_and_dtype():
         MLP([1, 2, 1], dropout=1.0)
     with pytest.raises(ValueError, match="dtype is int64"):
         MLP([1, 2, 1], dtype=np.int64)
-    with pytest.raises(ValueError, match=r"params has shape \(3,\)"):
+    with pytest.raises(ValueError, match=r"params is \(3,\) float64: sizes \[1, 2, 1\] need \(7,\) floats"):
         MLP.from_params([1, 2, 1], np.zeros(3))
 
 

@@ -10,8 +10,8 @@ with a'(z) = 1 where z > 0, else negative_slope. A positive activation means a p
 which units were on and z need not be kept. ``forward`` writes what ``backward`` reads into a ``Memory`` that the
 caller holds: arrays are made once per batch size and every operation writes into one (``out=``).
 
-Measured at sizes [1, 10, 10, 10, 1] and batch 1280 by ``benchmarks/cpu_step.py``, which times this against the
-same formulas written without thought of speed.
+At sizes [1, 10, 10, 10, 1] and batch 1280 a step takes 5.5 times less than the same formulas written without thought of
+speed (``benchmarks/cpu_step.py``).
 """
 
 from collections.abc import Sequence
@@ -34,7 +34,7 @@ class Memory:
         The same memory without that row.
     floor : list of array, (units, n)
         negative_slope * z of each hidden layer; zeros, never written, for ReLU. (An array, since NumPy's maximum is
-        three times as fast with an array of zeros as with the number 0.)
+        faster with an array of zeros than with the number 0.)
     on : list of array of bool, (units, n)
     d : list of array, (units, n)
         The sensitivities dL/dz of each layer.
@@ -64,9 +64,9 @@ def forward(net: MLP, x: NDArray, memory: Memory, rng: np.random.Generator | Non
         if net.negative_slope:
             xp.multiply(z, net.negative_slope, out=memory.floor[l])
         xp.maximum(z, memory.floor[l], out=z)
-        if memory.keep and rng is not None:
-            kept = rng.random(z.shape, np.float32) >= net.dropout
-            xp.multiply(xp.asarray(kept), 1 / (1 - net.dropout), out=memory.keep[l])
+        if memory.keep:
+            kept = 1.0 if rng is None else xp.asarray(rng.random(z.shape, np.float32) >= net.dropout)
+            xp.multiply(kept, 1.0 if rng is None else 1 / (1 - net.dropout), out=memory.keep[l])
             xp.multiply(z, memory.keep[l], out=z)
     return xp.dot(net.layers[-1], memory.a[-1], out=memory.d[-1])
 

@@ -47,7 +47,7 @@ def _parser() -> argparse.ArgumentParser:
 
     article = command("article", _article, "Run the article's experiments and write a page of pictures and counts.")
     article.add_argument("--out", type=Path, default=Path("article"), metavar="DIR", help="folder of the page")
-    article.add_argument("--seed", type=int, default=0, help="of the networks' first weights")
+    article.add_argument("--seed", type=_seed, default=0, help="of the networks' first weights")
     article.add_argument(
         "--only", metavar="NAME,NAME", help="these experiments, such as exp,transfer; all if not given"
     )
@@ -63,7 +63,7 @@ def _parser() -> argparse.ArgumentParser:
     fit.add_argument("--samples", type=int, default=10_000, help="samples on the interval")
     fit.add_argument("--interval", type=float, nargs=2, default=(-5, 5), metavar=("START", "STOP"), help="of x")
     fit.add_argument("--negative-slope", type=float, default=0.0, help="0 is ReLU, more is leaky ReLU")
-    fit.add_argument("--seed", type=int, default=0, help="of the weights and the shuffling")
+    fit.add_argument("--seed", type=_seed, default=0, help="of the weights and the shuffling")
     fit.add_argument("--out", type=Path, metavar="FILE.npz", help="save the trained network here")
     fit.add_argument("--picture", type=Path, metavar="FILE.png", help="save a picture of its segments here")
 
@@ -74,6 +74,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     segments.add_argument("--json", action="store_true", help="print JSON, with null for an infinite end")
     return parser
+
+
+def _seed(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is no seed: give an integer >= 0")
+    return int(text)
 
 
 def _article(args: argparse.Namespace) -> None:
@@ -103,7 +109,7 @@ def _fit(args: argparse.Namespace) -> None:
 def _show_fit(args: argparse.Namespace, net: MLP, history: History) -> None:
     """Print ten losses and the counts; save the network and its picture where that is asked for."""
     stride = max(1, len(history) // 10)
-    for epoch in range(stride, len(history) + 1, stride):
+    for epoch in range((len(history) - 1) % stride + 1, len(history) + 1, stride):
         print(f"epoch {epoch:5d}   loss {history.losses[epoch - 1]:.6g}")
     f = extract_segments(net, *args.interval)
     print(f"{len(f)} segments and {len(f.boundaries)} boundaries on ({f.start:g}, {f.stop:g})")

@@ -1,5 +1,6 @@
 """Dataset: samples of a function, or any x and y you have; and the batches an epoch is made of."""
 
+import csv
 from collections.abc import Iterator
 from dataclasses import dataclass
 from numbers import Integral
@@ -13,7 +14,7 @@ from .functions import Function, named
 
 def _checked(name: str, values: ArrayLike) -> NDArray:
     """Values as a float array of one or two dimensions, a row a sample; ValueError says what is wrong with them."""
-    array = np.asarray(values)
+    array = np.array(values)
     if array.dtype.kind not in "biuf":
         raise ValueError(f"{name} has dtype {array.dtype}: give real numbers")
     if array.dtype.kind != "f":
@@ -91,31 +92,36 @@ class Dataset:
         ValueError
             If the file has fewer than two columns, or a row that is not all numbers (the message names its line).
         """
-        lines = Path(path).read_text(encoding="utf-8-sig").splitlines()
-        rows = [(i, line.split(",")) for i, line in enumerate(lines, start=1) if line.strip()]
-        if rows and not _numeric(rows[0][1]):
+        with open(path, newline="", encoding="utf-8-sig") as file:
+            reader = csv.reader(file)
+            rows = [(reader.line_num, row) for row in reader if row]
+        if rows and not any(map(_is_number, rows[0][1])):
             rows = rows[1:]
         if not rows:
             raise ValueError(f"{path} has no rows of numbers")
         width = len(rows[0][1])
         for i, row in rows:
-            if len(row) != width or width < 2 or not _numeric(row):
-                raise ValueError(f"{path}, line {i}: {','.join(row)!r} is not {max(width, 2)} numbers with commas")
+            if len(row) != width or width < 2 or not all(map(_is_number, row)):
+                raise ValueError(
+                    f"{path}, line {i}: {','.join(row)!r} is not {max(width, 2)} finite numbers with commas"
+                )
         table = np.array([row for _, row in rows], np.float64)
         return cls(table[:, 0] if width == 2 else table[:, :-1], table[:, -1])
 
 
-def _numeric(row: list[str]) -> bool:
+def _is_number(cell: str) -> bool:
     try:
-        [float(cell) for cell in row]
+        return bool(np.isfinite(float(cell)))
     except ValueError:
         return False
-    return True
 
 
 def check_interval(interval: tuple[float, float], infinite: bool = False) -> tuple[float, float]:
     """(start, stop) as floats; ValueError if start >= stop, or an end is not a number, or infinite but must not be."""
-    start, stop = map(float, interval)
+    try:
+        start, stop = map(float, interval)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"interval is {interval!r}: give two numbers, (start, stop)") from error
     if not start < stop:
         raise ValueError(f"interval is ({start}, {stop}): start must be less than stop, and both be numbers")
     if not infinite and np.isinf([start, stop]).any():

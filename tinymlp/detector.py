@@ -79,19 +79,27 @@ def detect_segments(
     Raises
     ------
     ValueError
-        If points < 3, epsilon is negative, start >= stop, or neighbouring grid points round to the same x.
+        If points < 3, epsilon is negative, start >= stop, neighbouring grid points round to the same x, or a value is
+        not finite.
     """
     if not isinstance(points, Integral) or points < 3:
         raise ValueError(f"points is {points!r}: the rule compares two differences, so give an integer >= 3")
     if not epsilon >= 0:
         raise ValueError(f"epsilon is {epsilon}: give a number >= 0")
-    x = grid((start, stop), points).astype(dtype)
+    if np.dtype(dtype).kind != "f":
+        raise ValueError(f"dtype is {np.dtype(dtype)}: give a float dtype")
+    points_x = grid((start, stop), points)
+    x = points_x.astype(dtype)
     if not (np.diff(x) > 0).all():
         raise ValueError(
             f"{points} points on ({start}, {stop}) are too close for {np.dtype(dtype)}: some round to the same x"
         )
-    f = net.to("cpu").astype(dtype) if isinstance(net, MLP) else net
-    y = np.asarray(f(x), dtype)
+    with np.errstate(all="ignore"):
+        y = net.to("cpu").astype(dtype)(x) if isinstance(net, MLP) else np.asarray(net(points_x), dtype)
     if y.shape != x.shape:
         raise ValueError(f"net gives shape {y.shape} for x of shape {x.shape}: the detector needs one output")
+    if not np.isfinite(y).all():
+        raise ValueError(
+            f"net is {y[~np.isfinite(y)][0]} at x = {x[~np.isfinite(y)][0]}: it must be finite on the grid"
+        )
     return Detection(x, y, find_transitions(x, y, epsilon))

@@ -40,6 +40,11 @@ class Ensemble:
         self.params = np.stack([net.params for net in drawn])  # (K, P)
         self.nets = [MLP.from_params(drawn[0].sizes, row, negative_slope, dropout) for row in self.params]
 
+    def __reduce__(self) -> tuple:
+        """Pickle the matrix once; the networks are views of it."""
+        first = self.nets[0]
+        return _restored, (self.seeds, self.params, first.sizes, first.negative_slope, first.dropout)
+
     def __len__(self) -> int:
         return len(self.nets)
 
@@ -52,3 +57,12 @@ class Ensemble:
 
     def __repr__(self) -> str:
         return f"Ensemble of {len(self)} times {self.nets[0]!r}"
+
+
+def _restored(
+    seeds: tuple[int, ...], params: NDArray, sizes: tuple[int, ...], negative_slope: float, dropout: float
+) -> Ensemble:
+    ensemble = Ensemble.__new__(Ensemble)
+    ensemble.seeds, ensemble.params = seeds, params
+    ensemble.nets = [MLP.from_params(sizes, row, negative_slope, dropout) for row in params]
+    return ensemble

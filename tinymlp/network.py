@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from operator import index
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
@@ -91,10 +92,23 @@ class MLP:
             raise ValueError(f"negative_slope is {negative_slope}: give a number in [0, 1]")
         if not 0 <= dropout < 1:
             raise ValueError(f"dropout is {dropout}: give a number in [0, 1)")
-        self.sizes, self.params = sizes, params
+        self.sizes, self._params = sizes, params
         self.negative_slope, self.dropout = float(negative_slope), float(dropout)
         self.layers = layer_views(params, sizes)
         return self
+
+    def __reduce__(self) -> tuple:
+        """Pickle the parameters once, and make the views anew; pickling the views would cut them off."""
+        return MLP.from_params, (self.sizes, self.params, self.negative_slope, self.dropout)
+
+    @property
+    def params(self) -> NDArray:
+        """Every parameter, (P,). Assigning to it copies into it, so that the views stay views."""
+        return self._params
+
+    @params.setter
+    def params(self, values: ArrayLike) -> None:
+        self._params[...] = values
 
     @classmethod
     def from_params(
@@ -103,8 +117,8 @@ class MLP:
         """The network whose parameters are this flat vector (P,) itself, not a copy of it."""
         sizes = _check_sizes(sizes)
         count = sum(outputs * (inputs + 1) for inputs, outputs in pairwise(sizes))
-        if params.shape != (count,):
-            raise ValueError(f"params has shape {params.shape}: sizes {list(sizes)} need ({count},)")
+        if params.shape != (count,) or params.dtype.kind != "f":
+            raise ValueError(f"params is {params.shape} {params.dtype}: sizes {list(sizes)} need ({count},) floats")
         return cls.__new__(cls)._set(sizes, params, negative_slope, dropout)
 
     @classmethod
@@ -176,9 +190,11 @@ class MLP:
         if a.ndim != 2 or len(a) != self.sizes[0]:
             natural = ", or (n,)" if self.sizes[0] == 1 else ""
             raise ValueError(f"x has shape {values.shape}: give (n, {self.sizes[0]}){natural}")
-        for W, b in zip(self.weights, self.biases, strict=True):
+        *hidden, (W_out, b_out) = zip(self.weights, self.biases, strict=True)
+        for W, b in hidden:
             z = W @ a + b[:, None]  # (units, n)
-            a = xp.maximum(z, self.negative_slope * z)
+            a = xp.maximum(z, self.negative_slope * z if self.negative_slope else 0)
+        z = W_out @ a + b_out[:, None]
         return z.reshape(values.shape) if values.ndim < 2 and self.sizes[-1] == 1 else z.T
 
     def copy(self, params: NDArray | None = None) -> "MLP":
@@ -217,9 +233,9 @@ class MLP:
     def load(cls, path: str | Path) -> "MLP":
         """Read a network that `save` wrote; ValueError if the file is something else."""
         try:
-            with np.load(path, allow_pickle=False) as file:
+            with open(path, "rb") as raw, np.load(raw, allow_pickle=False) as file:
                 state = {key: file[key] for key in ("sizes", "params", "negative_slope", "dropout")}
-        except (KeyError, ValueError, EOFError, TypeError, AttributeError) as error:
+        except (BadZipFile, KeyError, ValueError, EOFError, TypeError, AttributeError) as error:
             raise ValueError(f"{path} is not a network that MLP.save wrote") from error
         return cls.from_params(
             state["sizes"].tolist(), state["params"], float(state["negative_slope"]), float(state["dropout"])

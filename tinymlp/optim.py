@@ -60,10 +60,10 @@ class Adam:
         weight_decay: float = 0.0,
     ):
         _check(lr, weight_decay)
-        if not all(0 <= b < 1 for b in betas):
+        if len(betas) != 2 or not all(0 <= b < 1 for b in betas):
             raise ValueError(f"betas is {betas}: give two numbers in [0, 1)")
-        if not eps >= 0:
-            raise ValueError(f"eps is {eps}: give a number >= 0")
+        if not eps > 0:
+            raise ValueError(f"eps is {eps}: give a number > 0")
         self.lr, self.betas, self.eps, self.weight_decay = lr, betas, eps, weight_decay
         self.t = 0
         self._sums: NDArray | None = None
@@ -71,6 +71,8 @@ class Adam:
     def step(self, params: NDArray, grad: NDArray) -> None:
         """Change params in place, given the gradient of the loss by them (same shape, left as it is)."""
         if self._sums is None:
+            if params.dtype.type(self.eps) == 0:
+                raise ValueError(f"eps is {self.eps}, which {params.dtype} rounds to 0: give a larger one")
             self._sums = np.zeros_like(params, shape=(2, *params.shape))
             self._powers, self._update = np.empty_like(self._sums), np.empty_like(params)
             self._decay = np.empty_like(self._sums)

@@ -54,7 +54,10 @@ class History:
 
 
 class TrainingDiverged(ArithmeticError):
-    """The loss became NaN or infinite. ``history`` holds the epochs before; the network is as it was after them."""
+    """The loss or a parameter became NaN or infinite.
+
+    ``history`` holds the epochs before, and the network is as it was after them. The optimizer is not: make a new one.
+    """
 
     def __init__(self, message: str, history: History):
         super().__init__(message)
@@ -98,7 +101,8 @@ def train(
         Draw a new order of the samples every epoch. Without it each batch is the same slice of the data each time;
         on samples in order of x, as in the article, that changes what a network can learn.
     optimizer : Adam or SGD
-        Keeps its moments, so handing the same one to the next call continues as if there had been one call.
+        Keeps its moments, so handing the same one to the next call goes on where it stopped. (With ``shuffle`` give
+        each call another ``seed``, too, or it repeats the orders of the one before.)
     seed : int
         Of the shuffling and of dropout. The networks of an ensemble see the same batches, so each learns
         what it would learn alone, bit for bit (with dropout, each draws units of its own).
@@ -120,7 +124,7 @@ def train(
     TypeError
         If data is not a Dataset.
     TrainingDiverged
-        If a loss becomes NaN or infinite; says at which epoch, and has the history so far.
+        If a loss or a parameter becomes NaN or infinite; says at which epoch, and has the history so far.
     TrainingInterrupted
         At Ctrl-C; a KeyboardInterrupt that has the history so far.
     """
@@ -144,7 +148,7 @@ def train(
         return History(table[:, 0], table[:, 1], kept)
 
     def one_epoch() -> NDArray:
-        """A step a batch; the losses of every network, and the article's, (2, K)."""
+        """A step a batch; the losses of every network, and the article's, (2, K); NaN if parameters are not finite."""
         total, article_total = np.zeros((2, len(nets)))
         for bx, by in batches(x, y, batch_size, rng if shuffle else None):
             n = bx.shape[1]
@@ -155,13 +159,15 @@ def train(
                 total[k] += loss * n
                 article_total[k] += loss
             optimizer.step(net.params, grad)
+        total[~np.isfinite(net.params.reshape(len(nets), -1)).all(axis=1)] = np.nan
         return np.array([total / len(data), article_total / batch_size])
 
     try:
-        with blas_threads(max(first.sizes)), np.errstate(all="ignore"):
+        with blas_threads(max(first.sizes)):
             for epoch in tqdm(range(1, epochs + 1), disable=not progress, unit="epoch"):
                 before = net.params.copy()
-                row = one_epoch()
+                with np.errstate(all="ignore"):
+                    row = one_epoch()
                 if not np.isfinite(row).all():
                     net.params[...] = before
                     raise TrainingDiverged(_diverged(epoch, row[0]), history())
@@ -189,6 +195,8 @@ def _check(
     for name, value, least in (("epochs", epochs, 0), ("batch_size", batch_size, 1)):
         if not isinstance(value, Integral) or value < least:
             raise ValueError(f"{name} is {value!r}: give an integer >= {least}")
+    if snapshots is not None and not isinstance(snapshots, Iterable):
+        raise ValueError(f"snapshots is {snapshots!r}: give a list of epochs")
     wanted = set() if snapshots is None else set(snapshots)
     if not wanted <= set(range(epochs + 1)):
         raise ValueError(f"snapshots has {sorted(wanted - set(range(epochs + 1)))}: give epochs from 0 to {epochs}")
