@@ -63,6 +63,15 @@ def test_the_articles_settings():
         assert e.view.points == 300
 
 
+def test_leaky_batch_size_and_seed_reach_the_training():
+    """Catches: a leaky experiment that is not leaky, and settings that stay on paper."""
+    odd = replace(SHORT, negative_slope=0.3, batch_size=700, shuffle=True)
+    net = MLP([1, 5, 1], negative_slope=0.3, seed=3)
+    train(net, sample("exp"), 2, batch_size=700, seed=3)
+    assert (run(odd, seed=3).stages[1].net.params == net.params).all()
+    assert run(odd).stages[0].net.negative_slope == 0.3
+
+
 def test_an_experiment_goes_on_with_the_network_of_another():
     """Catches: a fresh network where the article went on, or another seed's."""
     first = replace(SHORT, name="first")
@@ -72,7 +81,7 @@ def test_an_experiment_goes_on_with_the_network_of_another():
 
 def test_chosen():
     """Catches: a mistyped name passed over in silence."""
-    assert [e.name for e in chosen("transfer,exp")] == ["exp", "transfer"]
+    assert [e.name for e in chosen("transfer, exp")] == ["exp", "transfer"]
     assert chosen(None) == list(EXPERIMENTS)
     with pytest.raises(ValueError, match="there is no experiment cosine, tan: give some of exp, snapping"):
         chosen("exp,tan,cosine")
@@ -131,9 +140,9 @@ def test_the_page(tmp_path):
     last = trained.stages[-1]
     shown = [(stage, -2, 5, 300) for stage in trained.stages] + [(last, -10, 10, 7)]
     contents, page.rows = page.rows[:2], page.rows[2:]
-    _, interval, loss, *counts = page.rows[-2]  # the last stage, before the wide view
-    assert contents[1][:-1] == [loss, interval, *counts]
-    assert "s of training" in contents[1][-1]
+    _, _, loss, *counts = page.rows[-2]  # the last stage, before the wide view
+    assert contents[1][:-1] == [loss, *counts]
+    assert re.fullmatch(r"[0-9.]+ s \+ [0-9.]+ s", contents[1][-1])
     assert len(page.rows) == 1 + len(shown)
     assert detect_segments(last.net, -10, 10, 7).count != detect_segments(last.net, -10, 10, 300).count
     for row, (stage, start, stop, points) in zip(page.rows[1:], shown, strict=True):

@@ -84,6 +84,31 @@ def test_nan_is_not_hidden():
     assert np.isnan(grad).any()
 
 
+def test_gradient_without_dropout_of_a_network_that_has_it():
+    """Catches: a mask that nobody drew, or that is left from another pass."""
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(2, 1, 20))
+    net, plain = (MLP([1, 8, 8, 1], dropout=p, dtype=np.float64) for p in (0.5, 0.0))
+    memory, grad = Memory(net, 20), np.empty_like(net.params)
+    forward(net, x, memory, rng)
+    forward(net, x, memory)
+    backward(net, y, memory, layer_views(grad, net.sizes))
+    assert (grad == loss_and_gradient(plain, x, y)[1]).all()
+
+
+def test_every_unit_and_sample_drops_out_by_itself():
+    """Catches: one mask for all units, or for all batches."""
+    net = MLP([1, 50, 1], dropout=0.5)
+    net.biases[0][:] = 10
+    memory, rng = Memory(net, 40), np.random.default_rng(0)
+    masks = []
+    for _ in range(2):
+        forward(net, np.zeros((1, 40)), memory, rng)
+        masks.append(memory.keep[0] > 0)
+    assert len({tuple(row) for row in masks[0]}) == 50
+    assert (masks[0] != masks[1]).any()
+
+
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
 def test_everything_stays_in_the_networks_dtype(dtype):
     """Catches: a stray float64 scalar that upcasts."""

@@ -23,7 +23,7 @@ def test_noise_is_seeded_and_has_the_stated_deviation():
     assert (a.y - clean.y).std() == pytest.approx(0.5, rel=0.03)
 
 
-@pytest.mark.parametrize("interval", [(1, 1), (2, 1), (0, float("nan")), (-np.inf, 0)])
+@pytest.mark.parametrize("interval", [(1, 2, 3), 5, "ab", None, (1, 1), (2, 1), (0, float("nan")), (-np.inf, 0)])
 def test_bad_intervals(interval):
     """Catches: an empty or infinite interval that yields samples all the same."""
     with pytest.raises(ValueError, match="interval is"):
@@ -110,7 +110,16 @@ def test_from_csv_several_inputs(tmp_path):
 
 @pytest.mark.parametrize(
     ("text", "words"),
-    [("", "no rows"), ("x,y\n", "no rows"), ("1,2\n3,four\n", "line 2"), ("1,2\n3\n", "line 2"), ("1\n2\n", "line 1")],
+    [
+        ("1,2x\n3,4\n", "line 1"),
+        ("1,\n3,4\n", "line 1"),
+        ("1,2\n3,nan\n", "line 2"),
+        ("", "no rows"),
+        ("x,y\n", "no rows"),
+        ("1,2\n3,four\n", "line 2"),
+        ("1,2\n3\n", "line 2"),
+        ("1\n2\n", "line 1"),
+    ],
 )
 def test_from_csv_bad(tmp_path, text, words):
     """Catches: a broken row skipped or read as NaN."""
@@ -118,6 +127,14 @@ def test_from_csv_bad(tmp_path, text, words):
     path.write_text(text)
     with pytest.raises(ValueError, match=words):
         Dataset.from_csv(path)
+
+
+def test_a_dataset_keeps_its_numbers():
+    """Catches: checked arrays that somebody else still holds."""
+    x = np.zeros(3)
+    data = Dataset(x, x)
+    x[0] = np.nan
+    assert data.x[0] == 0
 
 
 def test_batches_cover_every_sample_once():

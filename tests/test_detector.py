@@ -70,6 +70,12 @@ def test_exact_segments_predict_the_float64_detector():
     assert agreed > 300
 
 
+def test_a_clipped_function_on_its_own_interval():
+    """Catches: a float32 grid that sticks out of the interval by rounding."""
+    f = extract_segments(MLP([1, 10, 1]), -0.1, 1)
+    assert detect_segments(f, -0.1, 1).x[0] == np.float32(-0.1)
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [
@@ -81,6 +87,9 @@ def test_exact_segments_predict_the_float64_detector():
         ({"stop": np.inf}, "must be finite"),
         ({"start": 1e6, "stop": 1e6 + 1}, "too close for float32"),
         ({"net": MLP([1, 2, 2])}, "needs one output"),
+        ({"net": np.log}, r"net is nan at x = -5\.0"),
+        ({"net": lambda x: np.exp(100 * x)}, "net is inf at x ="),
+        ({"dtype": "complex64"}, "dtype is complex64"),
     ],
 )
 def test_bad_input(options, words):

@@ -1,5 +1,8 @@
 """MLP and Ensemble: parameters and output."""
 
+import copy
+import pickle
+
 import numpy as np
 import pytest
 
@@ -125,6 +128,8 @@ def test_bad_dropout_and_dtype():
         MLP([1, 2, 1], dropout=1.0)
     with pytest.raises(ValueError, match="dtype is int64"):
         MLP([1, 2, 1], dtype=np.int64)
+    with pytest.raises(ValueError, match=r"need \(4,\) floats"):
+        MLP.from_params([1, 1, 1], np.arange(4))
     with pytest.raises(ValueError, match=r"params is \(3,\) float64: sizes \[1, 2, 1\] need \(7,\) floats"):
         MLP.from_params([1, 2, 1], np.zeros(3))
 
@@ -137,6 +142,34 @@ def test_copy_is_independent():
     assert twin.params.any()
     assert (twin.negative_slope, twin.dropout, twin.sizes) == (0.1, 0.2, (1, 3, 1))
     assert net.copy(twin.params)(1.0) == twin(1.0)
+
+
+@pytest.mark.parametrize("again", [copy.deepcopy, lambda v: pickle.loads(pickle.dumps(v))])
+def test_pickled_networks_can_be_trained(again):
+    """Catches: views that are cut off from the parameters on the way to another process."""
+    net = again(MLP([1, 3, 1], negative_slope=0.1, dropout=0.2))
+    nets = again(Ensemble([1, 3, 1], seeds=[5, 6], negative_slope=0.1))
+    assert (net.negative_slope, net.dropout) == (0.1, 0.2)
+    assert nets.seeds == (5, 6)
+    assert (nets[1].params == MLP([1, 3, 1], seed=6).params).all()
+    net.params[:] = 0
+    nets.params[1] = 0
+    assert net(1.0) == nets[1](1.0) == 0
+    assert nets[0].params.any()
+
+
+def test_assigning_parameters_copies_them_in():
+    """Catches: a new vector beside layers that still look at the old one."""
+    net, other = MLP([1, 3, 1]), MLP([1, 3, 1], seed=1)
+    net.params = other.params
+    assert net(2.0) == other(2.0)
+    other.params[:] = 0
+    assert net(2.0) != other(2.0)
+
+
+def test_infinite_input():
+    """Catches: 0 times infinity where a unit is on."""
+    assert MLP.from_weights([[[1]], [[1]]], [[0], [0]])(np.inf) == np.inf
 
 
 def test_save_and_load(tmp_path):
@@ -156,7 +189,10 @@ def test_load_something_else(tmp_path):
     np.save(tmp_path / "array.npy", np.zeros(3))
     (tmp_path / "text.npz").write_text("not a network")
     (tmp_path / "empty.npz").write_text("")
-    for name in ("other.npz", "array.npy", "text.npz", "empty.npz"):
+    MLP([1, 3, 1]).save(tmp_path / "half.npz")
+    whole = (tmp_path / "half.npz").read_bytes()
+    (tmp_path / "half.npz").write_bytes(whole[: len(whole) // 2])
+    for name in ("half.npz", "other.npz", "array.npy", "text.npz", "empty.npz"):
         with pytest.raises(ValueError, match=f"{name} is not a network"):
             MLP.load(tmp_path / name)
     with pytest.raises(FileNotFoundError):
@@ -179,5 +215,7 @@ def test_ensemble_rows_are_the_networks():
 
 def test_ensemble_of_none():
     """Catches: an ensemble without networks."""
+    with pytest.raises(ValueError, match=r"seeds is 10: .* range\(10\)"):
+        Ensemble([1, 1], seeds=10)
     with pytest.raises(ValueError, match="seeds is empty"):
         Ensemble([1, 1], seeds=[])

@@ -60,6 +60,15 @@ def test_ensemble_step_is_each_networks_own():
     assert (together == alone).all()
 
 
+def test_eps_that_the_dtype_cannot_hold():
+    """Catches: 0/0 for the gradient of a dead unit in float16."""
+    params = np.ones(3, np.float16)
+    with pytest.raises(ValueError, match="eps is 1e-08, which float16 rounds to 0"):
+        Adam().step(params, params)
+    Adam(eps=1e-4).step(params, np.zeros(3, np.float16))
+    assert (params == 1).all()
+
+
 @pytest.mark.parametrize("make", [Adam, SGD])
 def test_moments_of_another_network(make):
     """Catches: moments broadcast over parameters of another shape or dtype."""
@@ -83,6 +92,8 @@ def test_moments_of_another_network(make):
         (SGD, {"lr": float("inf")}, "lr is inf"),
         (Adam, {"betas": (0.9, 1.0)}, "betas is"),
         (Adam, {"eps": -1}, "eps is"),
+        (Adam, {"eps": 0}, "eps is"),
+        (Adam, {"betas": (0.9,)}, "betas is"),
         (Adam, {"weight_decay": -1}, "weight_decay is"),
         (SGD, {"momentum": 1}, "momentum is"),
     ],

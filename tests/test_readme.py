@@ -30,6 +30,19 @@ def test_block(code, said, capsys, tmp_path, monkeypatch):
     assert found == pytest.approx(expected, rel=0.2, abs=1e-9)
 
 
+def test_the_caption_counts_what_the_picture_shows():
+    """Catches: numbers under the picture that are not in it."""
+    from tinymlp import MLP, detect_segments, extract_segments, sample, train
+
+    net = MLP([1, 10, 10, 10, 1])
+    train(net, sample("exp"), epochs=120, shuffle=False)
+    f = extract_segments(net, -2, 5)
+    silent = len(f.boundaries) - len(f.breakpoints)
+    (caption,) = re.findall(r"!\[([^]]*)\]", README.read_text("utf-8"))
+    shown = [detect_segments(net, -2, 5).count, len(f), silent]
+    assert [int(n) for n in re.findall(r"(\d+) s", caption)] == pytest.approx(shown, abs=2)  # other machines round
+
+
 def test_the_picture_is_there_and_small():
     """Catches: a broken link, a picture that bloats the repository."""
     for target in re.findall(r"!\[[^]]*\]\(([^)]+)\)", README.read_text("utf-8")):

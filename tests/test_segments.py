@@ -34,6 +34,7 @@ def test_call():
     x = np.array([[-3, -1, -0.5], [0, 0.25, 2]])
     assert f(x).tolist() == [[0, 0, 0.5], [1, 0.75, 0]]
     assert f(0.5).shape == ()
+    assert extract_segments(hat())([-INF, INF]).tolist() == [0, 0]
     with pytest.raises(ValueError, match=r"x holds 2\.5, outside of \[-3"):
         f([0, 2.5])
 
@@ -93,6 +94,8 @@ def test_cancelled_switch_is_a_boundary_but_no_breakpoint():
     f = extract_segments(net)
     assert f.boundaries.tolist() == [0, 2]
     assert f.is_breakpoint.tolist() == [False, True]
+    assert f.owners == [[(0, 0), (0, 1)], [(0, 2)]]
+    assert f.breakpoint_owners == [[(0, 2)]]
     assert f.slopes.tolist() == [0, 1]
 
 
@@ -133,6 +136,23 @@ def test_a_silent_giant_hides_no_corner():
     """Catches: a bound that counts paths through units that are off."""
     net = MLP.from_weights([[[1], [-1], [1]], [[1, 1e20, 1]]], [[0, -100, -1], [0]])
     assert extract_segments(net, -10, 10).breakpoints.tolist() == [0, 1]
+
+
+def test_jumps_about_the_size_of_rounding():
+    """Catches: a bound far wider or narrower than rounding needs."""
+    seen = [
+        len(extract_segments(MLP.from_weights([[[1], [1]], [[1, 2.0**-k]]], [[0, -1], [0]]))) for k in (45, 48, 52, 60)
+    ]
+    assert seen == [3, 3, 2, 2]
+
+
+def test_many_jumps_too_small_to_see_do_not_add_up():
+    """Catches: a segment whose slope drifts away from the one it was given."""
+    net = MLP.from_weights([np.ones((201, 1)), [[1, *200 * [4e-14]]]], [-np.arange(201.0), [0]])
+    f, truth = extract_segments(net, -1, 300), exact(net, -1, 300)
+    assert len(truth.slopes) == 202
+    assert float(truth.slopes[-1]) - f.slopes[-1] < 4e-13
+    assert f(300) == pytest.approx(net(300.0), rel=1e-12)
 
 
 def test_rounding_makes_no_breakpoints():

@@ -1,10 +1,12 @@
 """The training loop and its history."""
 
+import pickle
+
 import numpy as np
 import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from tinymlp import MLP, SGD, Adam, Dataset, Ensemble, TrainingDiverged, sample, train
+from tinymlp import MLP, SGD, Adam, Dataset, Ensemble, TrainingDiverged, TrainingInterrupted, sample, train
 
 DATA = sample("sine", n=300)
 
@@ -157,6 +159,27 @@ def test_divergence_stops_and_keeps_what_was():
     assert np.isfinite(net.params).all()
 
 
+def test_divergence_in_the_last_step():
+    """Catches: parameters that became infinite after the last loss was measured."""
+    net = MLP([1, 10, 10, 1])
+    data = Dataset(DATA.x, 1e3 * DATA.y)
+    with pytest.raises(TrainingDiverged, match="in epoch 1"):
+        train(net, data, 1, batch_size=300, optimizer=SGD(lr=1e38))
+    assert (net.params == MLP([1, 10, 10, 1]).params).all()
+
+
+def test_every_epoch_has_an_order_of_its_own():
+    """Catches: the same shuffled order every epoch."""
+    orders = []
+
+    class Watch:
+        def step(self, params, grad):
+            orders.append(grad.copy())
+
+    train(MLP([1, 4, 1]), DATA, 2, batch_size=100, optimizer=Watch())
+    assert (orders[0] != orders[3]).any()
+
+
 def test_divergence_of_one_network_is_named():
     """Catches: one bad network of many that nobody can find."""
     nets = Ensemble([1, 4, 1], range(3))
@@ -187,6 +210,24 @@ def test_data_must_be_a_dataset():
         train(MLP([1, 1]), (DATA.x, DATA.y), 1)
 
 
+@pytest.mark.parametrize("options", [{"optimizer": Adam}, {"optimizer": "adam"}, {"callback": 3}])
+def test_arguments_of_the_wrong_kind(options):
+    """Catches: an AttributeError after the first epoch."""
+    net = MLP([1, 1])
+    (name,) = options
+    with pytest.raises(TypeError, match=f"{name} is .*: give"):
+        train(net, DATA, 1, **options)
+    assert (net.params == MLP([1, 1]).params).all()
+
+
+def test_errors_travel_between_processes():
+    """Catches: an exception that cannot be unpickled, which hides what happened in a worker."""
+    history = train(MLP([1, 1]), DATA, 2)
+    for error in (TrainingDiverged("too far", history), TrainingInterrupted(history)):
+        back = pickle.loads(pickle.dumps(error))
+        assert (type(back), str(back), len(back.history)) == (type(error), str(error), 2)
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [
@@ -195,6 +236,7 @@ def test_data_must_be_a_dataset():
         ({"batch_size": 0}, "batch_size is 0"),
         ({"batch_size": float("nan")}, "batch_size is nan"),
         ({"lr": 0}, "lr is 0"),
+        ({"snapshots": 3}, "snapshots is 3: give a list"),
         ({"snapshots": [4]}, r"snapshots has \[4\]: give epochs from 0 to 3"),
         ({"data": Dataset(np.ones((4, 2)), np.ones(4))}, "data has 2 inputs and 1 outputs, but the network 1 and 1"),
         ({"data": Dataset([0.0], [1e300])}, "too large for float32"),

@@ -176,7 +176,7 @@ def chosen(names: str | None) -> list[Experiment]:
         If a name is none of an experiment; the message lists those that are.
     """
     known = {e.name for e in EXPERIMENTS}
-    wanted = known if names is None else set(names.split(","))
+    wanted = known if names is None else {name.strip() for name in names.split(",")}
     if not wanted <= known:
         raise ValueError(
             f"there is no experiment {', '.join(sorted(wanted - known))}: give some of "

@@ -46,7 +46,9 @@ def _parser() -> argparse.ArgumentParser:
         return sub
 
     article = command("article", _article, "Run the article's experiments and write a page of pictures and counts.")
-    article.add_argument("--out", type=Path, default=Path("article"), metavar="DIR", help="folder of the page")
+    article.add_argument(
+        "--out", type=Path, metavar="DIR", help="folder of the page; article, or article-only with --only"
+    )
     article.add_argument("--seed", type=_seed, default=0, help="of the networks' first weights")
     article.add_argument(
         "--only", metavar="NAME,NAME", help="these experiments, such as exp,transfer; all if not given"
@@ -85,7 +87,10 @@ def _seed(text: str) -> int:
 def _article(args: argparse.Namespace) -> None:
     from .report import write_report  # draws, so it loads matplotlib
 
-    page = write_report(chosen(args.only), args.out, args.seed)
+    out = args.out or Path(
+        "article-only" if args.only else "article"
+    )  # some experiments do not replace the page of all
+    page = write_report(chosen(args.only), out, args.seed)
     print(f"wrote {page}")
 
 
@@ -107,8 +112,8 @@ def _fit(args: argparse.Namespace) -> None:
 
 
 def _show_fit(args: argparse.Namespace, net: MLP, history: History) -> None:
-    """Print ten losses and the counts; save the network and its picture where that is asked for."""
-    stride = max(1, len(history) // 10)
+    """Print up to ten losses and the counts; save the network and its picture where that is asked for."""
+    stride = max(1, -(-len(history) // 10))
     for epoch in range((len(history) - 1) % stride + 1, len(history) + 1, stride):
         print(f"epoch {epoch:5d}   loss {history.losses[epoch - 1]:.6g}")
     f = extract_segments(net, *args.interval)
@@ -144,14 +149,13 @@ def _as_json(f: PiecewiseLinear) -> dict:
 
 def _table(f: PiecewiseLinear) -> str:
     """A line a segment; at its right end the jump of the slope and the units that make it, as layer.unit."""
-    corners = [owners for owners, visible in zip(f.owners, f.is_breakpoint, strict=True) if visible]
     lines = [
         f"{'':4} {'from':>13} {'to':>13} {'slope':>13} {'intercept':>13} {'jump at its end':>16}  owners (layer.unit)"
     ]
     for k, s in enumerate(f):
         line = f"{k:4} {s.start:13.6g} {s.stop:13.6g} {s.slope:13.6g} {s.intercept:13.6g}"
         if k < len(f) - 1:
-            line += f" {f.jumps[k]:16.6g}  " + " ".join(f"{layer}.{unit}" for layer, unit in corners[k])
+            line += f" {f.jumps[k]:16.6g}  " + " ".join(f"{layer}.{unit}" for layer, unit in f.breakpoint_owners[k])
         lines.append(line)
     lines.append(f"{len(f)} segments, {len(f.boundaries)} boundaries")
     return "\n".join(lines)

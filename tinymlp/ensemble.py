@@ -33,6 +33,8 @@ class Ensemble:
         dropout: float = 0.0,
         dtype: DTypeLike = np.float32,
     ):
+        if not isinstance(seeds, Iterable):
+            raise ValueError(f"seeds is {seeds!r}: give one for each network, such as range({seeds})")
         self.seeds = tuple(seeds)
         if not self.seeds:
             raise ValueError("seeds is empty: give one for each network")

@@ -41,10 +41,10 @@ def write_report(experiments: Sequence[Experiment], out: Path, seed: int = 0, pr
             trained = run(experiment, seed, after_round=bar.update)
         drawing_began = perf_counter()
         pictures = _draw(trained, out, progress)
-        times = f"{drawing_began - began:.1f} s of training, {perf_counter() - drawing_began:.1f} s of drawing"
+        times = f"{drawing_began - began:.1f} s + {perf_counter() - drawing_began:.1f} s"
         sections.append(_section(trained, pictures, times))
         final = pictures[len(trained.stages) - 1]
-        cells = (final.loss, final.interval, final.segments, final.boundaries, final.detected, times)
+        cells = (final.loss, final.segments, final.boundaries, final.detected, times)
         link = f'<a href="#{experiment.name}">{escape(experiment.title)}</a>'
         contents.append(_row(link, *cells))
     page = out / "index.html"
@@ -151,7 +151,7 @@ _SECTION = Template("""
 <p class="question">$question</p>
 <p class="setting">$setting</p>
 <table>
-<thead><tr><th>picture</th><th>interval</th><th>loss</th><th>exact segments</th><th>bound&shy;aries</th>
+<thead><tr><th>picture</th><th>interval</th><th>training loss</th><th>exact segments</th><th>bound&shy;aries</th>
 <th>detector's segments</th></tr></thead>
 <tbody>
 $rows
@@ -162,7 +162,7 @@ $figures
 <img src="$name-losses-late.png" width="550" height="360" alt="The loss in each epoch of the second half.">
 </div><figcaption>Mean squared error over the samples, in each epoch: $final_loss in the last. The article's figure, the
 sum of the batch losses divided by the batch size, would read $article_loss.</figcaption></figure>
-<p class="setting">$times.</p>
+<p class="setting">Training and drawing took $times.</p>
 </section>""")
 
 _PAGE = Template("""<!doctype html>
@@ -200,8 +200,8 @@ from one cell to the next. Five colours in turn, the second of them bold.</dd>
 boundary at which a unit switches but the output does not bend. Grey: the function to learn.</dd>
 </dl>
 <table>
-<thead><tr><th>experiment</th><th>last loss</th><th>interval</th><th>exact segments</th><th>bound&shy;aries</th>
-<th>detector's segments</th><th>time</th></tr></thead>
+<thead><tr><th>experiment</th><th>training loss</th><th>exact segments</th><th>bound&shy;aries</th>
+<th>detector's segments</th><th>training and drawing</th></tr></thead>
 <tbody>
 $contents
 </tbody></table>

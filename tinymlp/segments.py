@@ -64,6 +64,11 @@ class PiecewiseLinear:
         return self.boundaries[self.is_breakpoint]
 
     @property
+    def breakpoint_owners(self) -> list[list[tuple[int, int]]]:
+        """The owners of each breakpoint, in the order of ``breakpoints`` (``owners`` is in that of ``boundaries``)."""
+        return [owners for owners, bends in zip(self.owners, self.is_breakpoint, strict=True) if bends]
+
+    @property
     def jumps(self) -> NDArray:
         """The slope right of each breakpoint minus the slope left of it, (segments - 1,)."""
         return np.diff(self.slopes)
@@ -85,7 +90,9 @@ class PiecewiseLinear:
         if outside.any():
             raise ValueError(f"x holds {x[outside].flat[0]}, outside of [{self.start}, {self.stop}]")
         segment = np.searchsorted(self.breakpoints, x, side="right")
-        return self.slopes[segment] * x + self.intercepts[segment]
+        slope, intercept = self.slopes[segment], self.intercepts[segment]
+        with np.errstate(invalid="ignore"):
+            return np.where(slope == 0, intercept, slope * x + intercept)  # where: 0 times infinity is nothing here
 
     def clip(self, a: float, b: float) -> "PiecewiseLinear":
         """The same function on the part of [start, stop] that lies in [a, b]; ValueError if there is none."""
@@ -98,8 +105,8 @@ class PiecewiseLinear:
         return PiecewiseLinear(
             a,
             b,
-            self.slopes[first : last + 1],
-            self.intercepts[first : last + 1],
+            self.slopes[first : last + 1].copy(),
+            self.intercepts[first : last + 1].copy(),
             self.boundaries[inside],
             [owners for owners, keep in zip(self.owners, inside, strict=True) if keep],
             self.is_breakpoint[inside],

@@ -63,6 +63,9 @@ class TrainingDiverged(ArithmeticError):
         super().__init__(message)
         self.history = history
 
+    def __reduce__(self) -> tuple:
+        return type(self), (str(self), self.history)
+
 
 class TrainingInterrupted(KeyboardInterrupt):
     """Somebody pressed Ctrl-C. ``history`` holds the whole epochs before; the network is as after its last step."""
@@ -70,6 +73,9 @@ class TrainingInterrupted(KeyboardInterrupt):
     def __init__(self, history: History):
         super().__init__(f"training was interrupted after {len(history)} epochs")
         self.history = history
+
+    def __reduce__(self) -> tuple:
+        return type(self), (self.history,)
 
 
 def train(
@@ -122,13 +128,17 @@ def train(
     ValueError
         If an argument is out of range or the data do not fit the network, before anything is changed.
     TypeError
-        If data is not a Dataset.
+        If data is not a Dataset, optimizer cannot step, or callback cannot be called.
     TrainingDiverged
         If a loss or a parameter becomes NaN or infinite; says at which epoch, and has the history so far.
     TrainingInterrupted
         At Ctrl-C; a KeyboardInterrupt that has the history so far.
     """
     wanted = _check(net, data, epochs, batch_size, snapshots)
+    if optimizer is not None and (isinstance(optimizer, type) or not hasattr(optimizer, "step")):
+        raise TypeError(f"optimizer is {optimizer!r}: give an object that can step, such as Adam(lr=0.01)")
+    if callback is not None and not callable(callback):
+        raise TypeError(f"callback is {callback!r}: give a function of (epoch, net, loss)")
     optimizer = optimizer or Adam(lr)
     nets = [net] if isinstance(net, MLP) else net.nets
     first = nets[0]

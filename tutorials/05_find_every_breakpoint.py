@@ -93,14 +93,14 @@ ax.figure.savefig("05_segments.png")
 #   crossing a rising unit is off, right of it on.
 # - A boundary is where a *unit* switches. The *output* bends there only if somebody listens. tinymlp compares the
 #   slopes on both sides, and calls it a breakpoint if they differ by more than rounding could make them.
-# - It remembers who switched: `f.owners`.
+# - It remembers who switched: `f.owners` of each boundary, `f.breakpoint_owners` of each breakpoint.
 #
 # Read `tinymlp/regions.py` now. You will know every line of it.
 #
 # ## Exercises
 #
 # 1. Make your function work for leaky ReLU, and check it.
-# 2. Use `f.owners` to count the breakpoints that each layer makes, before training and after.
+# 2. Use `f.breakpoint_owners` to count the breakpoints that each layer makes, before training and after.
 # 3. Build a network with a boundary that is no breakpoint, by two units that cancel each other.
 #
 # Solutions: `solutions/05_find_every_breakpoint.py`.

@@ -34,7 +34,7 @@ assert np.allclose(slopes[region] * x + intercepts[region], leaky.astype(np.floa
 # 2. The first owner's layer, for each boundary that is a breakpoint.
 def by_layer(net):
     f = extract_segments(net, -5, 5)
-    return Counter(owners[0][0] for owners, bends in zip(f.owners, f.is_breakpoint, strict=True) if bends)
+    return Counter(owners[0][0] for owners in f.breakpoint_owners)
 
 
 net = MLP([1, 10, 10, 10, 1])
