@@ -152,6 +152,23 @@ def test_article(tmp_path, monkeypatch, capsys):
     assert "seed 7" in (tmp_path / "deep" / "page" / "index.html").read_text("utf-8")
 
 
+@pytest.mark.parametrize(("start", "stop"), [("-inf", "0"), ("-1e3", "-.5"), ("-2", "1e1")])
+def test_negative_ends(saved, capsys, start, stop):
+    """Catches: -inf and -1e3 taken for options."""
+    assert main(["segments", str(saved), "--interval", start, stop]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert float(lines[1].split()[1]) == float(start)
+    assert float(lines[-2].split()[2]) == float(stop)
+
+
+def test_bad_seed_is_named(capsys):
+    """Catches: an error that names no argument."""
+    with pytest.raises(SystemExit) as stop:
+        main(["fit", "exp", "--seed", "-1"])
+    assert stop.value.code == 2
+    assert "argument --seed: '-1' is no seed: give an integer >= 0" in capsys.readouterr().err
+
+
 def test_whole_line_is_the_default(saved, capsys):
     """Catches: an interval that is silently the training interval."""
     main(["segments", str(saved)])

@@ -19,7 +19,8 @@ from .train import History, TrainingDiverged, TrainingInterrupted, train
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit status: 2 for bad input, 1 if training diverged, 130 after Ctrl-C."""
-    args = _parser().parse_args(argv)
+    words = sys.argv[1:] if argv is None else argv
+    args = _parser().parse_args([f" {word}" if _is_negative(word) else word for word in words])
     try:
         args.run(args)
     except KeyboardInterrupt as stop:
@@ -29,6 +30,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"tinymlp {args.command}: {error}", file=sys.stderr)
         return 1 if isinstance(error, TrainingDiverged) else 2
     return 0
+
+
+def _is_negative(word: str) -> bool:
+    """Whether a word is a number with a minus: argparse takes -1e3 and -inf for options, unless a blank is before."""
+    try:
+        return word.startswith("-") and bool(float(word) <= 0)
+    except ValueError:
+        return False
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -80,7 +89,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _seed(text: str) -> int:
     if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"{text!r} is no seed: give an integer >= 0")
+        raise argparse.ArgumentTypeError(f"{text.strip()!r} is no seed: give an integer >= 0")
     return int(text)
 
 
