@@ -174,8 +174,6 @@ def test_kinks_that_coincide_but_for_rounding_are_one():
         kink = rng.normal()
         weights = [first, rng.normal(size=(4, 4)), rng.normal(size=(4, 4)), rng.normal(size=(1, 4))]
         biases = [first[:, 0] * kink, np.zeros(4), np.zeros(4), np.zeros(1)]  # then none: all of it is about that kink
-        exactly = [(first[:, 0] * kink).tolist() == [first[0, 0] * kink * k for k in (1, -2, 0.5, 4)]]
-        assert all(exactly)
         regions = find_regions(MLP.from_weights(weights, biases, negative_slope=(0.0, 0.1)[seed % 2]))
         assert regions.boundaries == pytest.approx([-kink], rel=1e-14)
         assert regions.owners()[0][:4] == [(0, 0), (0, 1), (0, 2), (0, 3)]
