@@ -165,6 +165,9 @@ def test_assigning_parameters_copies_them_in():
     assert net(2.0) == other(2.0)
     other.params[:] = 0
     assert net(2.0) != other(2.0)
+    nets = Ensemble([1, 3, 1], seeds=[0, 1])
+    nets.params = nets.params[::-1].copy()
+    assert nets[1](2.0) == MLP([1, 3, 1], seed=0)(2.0)
 
 
 def test_infinite_input():

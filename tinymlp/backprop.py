@@ -65,9 +65,11 @@ def forward(net: MLP, x: NDArray, memory: Memory, rng: np.random.Generator | Non
             xp.multiply(z, net.negative_slope, out=memory.floor[l])
         xp.maximum(z, memory.floor[l], out=z)
         if memory.keep:
-            kept = 1.0 if rng is None else xp.asarray(rng.random(z.shape, np.float32) >= net.dropout)
-            xp.multiply(kept, 1.0 if rng is None else 1 / (1 - net.dropout), out=memory.keep[l])
-            xp.multiply(z, memory.keep[l], out=z)
+            keep = memory.keep[l]
+            keep[...] = 1
+            if rng is not None:
+                keep[...] = xp.asarray(rng.random(z.shape, np.float32) >= net.dropout) / (1 - net.dropout)
+            xp.multiply(z, keep, out=z)
     return xp.dot(net.layers[-1], memory.a[-1], out=memory.d[-1])
 
 

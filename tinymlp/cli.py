@@ -96,9 +96,8 @@ def _seed(text: str) -> int:
 def _article(args: argparse.Namespace) -> None:
     from .report import write_report  # draws, so it loads matplotlib
 
-    out = args.out or Path(
-        "article-only" if args.only else "article"
-    )  # some experiments do not replace the page of all
+    # some experiments do not replace the page of all
+    out = args.out or Path("article-only" if args.only else "article")
     page = write_report(chosen(args.only), out, args.seed)
     print(f"wrote {page}")
 
@@ -111,9 +110,10 @@ def _fit(args: argparse.Namespace) -> None:
             raise FileNotFoundError(f"there is no folder {path.parent} to save {path.name} in")
     data = sample(args.function, args.interval, args.samples)
     net = MLP([1, *args.depth * [args.width], 1], args.negative_slope, seed=args.seed)
-    options = {"shuffle": not args.no_shuffle, "seed": args.seed, "progress": True}
     try:
-        history = train(net, data, args.epochs, args.lr, args.batch_size, **options)
+        history = train(
+            net, data, args.epochs, args.lr, args.batch_size, not args.no_shuffle, seed=args.seed, progress=True
+        )
     except (TrainingInterrupted, TrainingDiverged) as stop:  # what has been learnt is kept
         _show_fit(args, net, stop.history)
         raise
@@ -161,10 +161,12 @@ def _table(f: PiecewiseLinear) -> str:
     lines = [
         f"{'':4} {'from':>13} {'to':>13} {'slope':>13} {'intercept':>13} {'jump at its end':>16}  owners (layer.unit)"
     ]
+    corners = list(zip(f.jumps.tolist(), f.breakpoint_owners, strict=True))
     for k, s in enumerate(f):
         line = f"{k:4} {s.start:13.6g} {s.stop:13.6g} {s.slope:13.6g} {s.intercept:13.6g}"
-        if k < len(f) - 1:
-            line += f" {f.jumps[k]:16.6g}  " + " ".join(f"{layer}.{unit}" for layer, unit in f.breakpoint_owners[k])
+        if k < len(corners):
+            jump, owners = corners[k]
+            line += f" {jump:16.6g}  " + " ".join(f"{layer}.{unit}" for layer, unit in owners)
         lines.append(line)
     lines.append(f"{len(f)} segments, {len(f.boundaries)} boundaries")
     return "\n".join(lines)

@@ -98,8 +98,7 @@ def detect_segments(
         y = net.to("cpu").astype(dtype)(x) if isinstance(net, MLP) else np.asarray(net(points_x), dtype)
     if y.shape != x.shape:
         raise ValueError(f"net gives shape {y.shape} for x of shape {x.shape}: the detector needs one output")
-    if not np.isfinite(y).all():
-        raise ValueError(
-            f"net is {y[~np.isfinite(y)][0]} at x = {x[~np.isfinite(y)][0]}: it must be finite on the grid"
-        )
+    bad = ~np.isfinite(y)
+    if bad.any():
+        raise ValueError(f"net is {y[bad][0]} at x = {x[bad][0]}: it must be finite on the grid")
     return Detection(x, y, find_transitions(x, y, epsilon))

@@ -39,13 +39,28 @@ class Ensemble:
         if not self.seeds:
             raise ValueError("seeds is empty: give one for each network")
         drawn = [MLP(sizes, negative_slope, dropout, seed, dtype) for seed in self.seeds]
-        self.params = np.stack([net.params for net in drawn])  # (K, P)
-        self.nets = [MLP.from_params(drawn[0].sizes, row, negative_slope, dropout) for row in self.params]
+        self._set_views(np.stack([net.params for net in drawn]), drawn[0])
 
-    def __reduce__(self) -> tuple:
-        """Pickle the matrix once; the networks are views of it."""
-        first = self.nets[0]
-        return _restored, (self.seeds, self.params, first.sizes, first.negative_slope, first.dropout)
+    def _set_views(self, params: NDArray, like: MLP) -> None:
+        self._params = params  # (K, P)
+        self.nets = [MLP.from_params(like.sizes, row, like.negative_slope, like.dropout) for row in params]
+
+    def __getstate__(self) -> tuple:
+        """Pickle the matrix once, and make the networks anew; pickling the views would cut them off."""
+        return self.seeds, self.params, self.nets[0]
+
+    def __setstate__(self, state: tuple) -> None:
+        self.seeds, params, like = state
+        self._set_views(params, like)
+
+    @property
+    def params(self) -> NDArray:
+        """The parameters of every network, (K, P). Assigning to it copies into it, so that the views stay views."""
+        return self._params
+
+    @params.setter
+    def params(self, values: ArrayLike) -> None:
+        self._params[...] = values
 
     def __len__(self) -> int:
         return len(self.nets)
@@ -59,12 +74,3 @@ class Ensemble:
 
     def __repr__(self) -> str:
         return f"Ensemble of {len(self)} times {self.nets[0]!r}"
-
-
-def _restored(
-    seeds: tuple[int, ...], params: NDArray, sizes: tuple[int, ...], negative_slope: float, dropout: float
-) -> Ensemble:
-    ensemble = Ensemble.__new__(Ensemble)
-    ensemble.seeds, ensemble.params = seeds, params
-    ensemble.nets = [MLP.from_params(sizes, row, negative_slope, dropout) for row in params]
-    return ensemble

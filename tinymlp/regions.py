@@ -111,7 +111,8 @@ def find_regions(net: MLP, start: float = -np.inf, stop: float = np.inf) -> Regi
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         for W, b in zip(weights[:-1], biases[:-1], strict=True):
             p, q = W @ p, W @ q + b
-            reach_p, reach_q = np.abs(W) @ reach_p, np.abs(W) @ reach_q + np.abs(b)
+            size = np.abs(W)
+            reach_p, reach_q = size @ reach_p, size @ reach_q + np.abs(b)
             operations += W.shape[1] + 2  # the products and sums of a layer, the gain, a quotient
             g = _growth(operations)
             flat = np.abs(p) <= g * reach_p
@@ -157,7 +158,7 @@ def _merge(crossing: NDArray, error: NDArray, edges: NDArray) -> tuple[NDArray, 
     inside = (left < crossing) & (crossing < right)
     order = np.argsort(crossing[inside])
     x, dx = crossing[inside][order], error[inside][order]
-    first = np.diff(x, prepend=-np.inf) > dx + np.concatenate([[0.0], dx[:-1]])[: len(dx)]  # of each cluster
+    first = np.diff(x, prepend=-np.inf) > dx + np.append(0.0, dx)[:-1]  # of each cluster
     new = x[first]
     merged = np.empty_like(x)
     merged[order] = new[np.cumsum(first) - 1]

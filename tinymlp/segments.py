@@ -163,11 +163,11 @@ def extract_segments(net: MLP, start: float = -np.inf, stop: float = np.inf) -> 
         raise ValueError(f"net has {net.sizes[-1]} outputs: segments need exactly one")
     regions = find_regions(net, start, stop)
     slopes, intercepts = regions.slopes[-1][0], regions.intercepts[-1][0]
-    errors = regions.slope_errors[0]
+    s, errors = slopes.tolist(), regions.slope_errors[0].tolist()  # Python floats are faster one by one
     is_breakpoint = np.zeros(len(regions.boundaries), bool)
     first = 0  # the first region of the running segment; it speaks for all of them
-    for r in range(1, len(slopes)):
-        jump = abs(slopes[r] - slopes[first])
+    for r in range(1, len(s)):
+        jump = abs(s[r] - s[first])
         if jump > errors[r] + errors[first] + UNIT_ROUNDOFF * jump:
             is_breakpoint[r - 1], first = True, r
     firsts = np.concatenate([[True], is_breakpoint])

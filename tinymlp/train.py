@@ -134,11 +134,7 @@ def train(
     TrainingInterrupted
         At Ctrl-C; a KeyboardInterrupt that has the history so far.
     """
-    wanted = _check(net, data, epochs, batch_size, snapshots)
-    if optimizer is not None and (isinstance(optimizer, type) or not hasattr(optimizer, "step")):
-        raise TypeError(f"optimizer is {optimizer!r}: give an object that can step, such as Adam(lr=0.01)")
-    if callback is not None and not callable(callback):
-        raise TypeError(f"callback is {callback!r}: give a function of (epoch, net, loss)")
+    wanted = _check(net, data, epochs, batch_size, optimizer, snapshots, callback)
     optimizer = optimizer or Adam(lr)
     nets = [net] if isinstance(net, MLP) else net.nets
     first = nets[0]
@@ -197,11 +193,21 @@ def _diverged(epoch: int, losses: NDArray) -> str:
 
 
 def _check(
-    net: MLP | Ensemble, data: Dataset, epochs: int, batch_size: int, snapshots: Iterable[int] | None
+    net: MLP | Ensemble,
+    data: Dataset,
+    epochs: int,
+    batch_size: int,
+    optimizer: Optimizer | None,
+    snapshots: Iterable[int] | None,
+    callback: object,
 ) -> set[int]:
-    """The epochs to keep; ValueError for arguments that cannot be meant."""
+    """The epochs to keep; ValueError or TypeError for arguments that cannot be meant."""
     if not isinstance(data, Dataset):
         raise TypeError(f"data is a {type(data).__name__}: give a Dataset, as in Dataset(x, y)")
+    if optimizer is not None and (isinstance(optimizer, type) or not hasattr(optimizer, "step")):
+        raise TypeError(f"optimizer is {optimizer!r}: give an object that can step, such as Adam(lr=0.01)")
+    if callback is not None and not callable(callback):
+        raise TypeError(f"callback is {callback!r}: give a function of (epoch, net, loss)")
     for name, value, least in (("epochs", epochs, 0), ("batch_size", batch_size, 1)):
         if not isinstance(value, Integral) or value < least:
             raise ValueError(f"{name} is {value!r}: give an integer >= {least}")
