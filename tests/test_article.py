@@ -10,6 +10,7 @@ import pytest
 from tinymlp import MLP, detect_segments, extract_segments, sample, train
 from tinymlp.article import EXPERIMENTS, Experiment, Round, View, chosen, run
 from tinymlp.report import write_report
+from tinymlp.study import Study
 
 SHORT = Experiment(
     "short",
@@ -70,6 +71,38 @@ def test_leaky_batch_size_and_seed_reach_the_training():
     train(net, sample("exp"), 2, batch_size=700, seed=3)
     assert (run(odd, seed=3).stages[1].net.params == net.params).all()
     assert run(odd).stages[0].net.negative_slope == 0.3
+
+
+def test_run_from_a_given_network():
+    """Catches: a start that is ignored, changed, or that loses to the experiment this one continues."""
+    start = MLP([1, 5, 1], seed=9)
+    kept = start.copy()
+    trained = run(replace(SHORT, continues=SHORT), 3, start)
+    assert (start.params == kept.params).all()
+    assert (trained.stages[0].net.params == kept.params).all()
+    train(kept, sample("exp"), 2, shuffle=False)
+    assert (trained.stages[1].net.params == kept.params).all()
+
+
+def test_shuffled_rounds_have_orders_of_their_own():
+    """Catches: every round in the order of the first."""
+    twice = replace(SHORT, rounds=(Round("exp", 1), Round("exp", 1)), shuffle=True)
+    net, orders = MLP(SHORT.sizes, seed=3), np.random.default_rng(3)
+    for _ in range(2):
+        train(net, sample("exp"), 1, seed=orders)
+    assert (run(twice, 3).net.params == net.params).all()
+    again = MLP(SHORT.sizes, seed=3)
+    for _ in range(2):
+        train(again, sample("exp"), 1, seed=3)
+    assert (again.params != net.params).any()
+
+
+def test_last_samples():
+    """Catches: the samples of the first round taken for those of the last."""
+    trained = run(SHORT)
+    assert len(trained.data) == 500
+    assert (trained.data.y == np.sin(trained.data.x)).all()
+    assert trained.net is trained.stages[-1].net
 
 
 def test_an_experiment_goes_on_with_the_network_of_another():
@@ -158,6 +191,54 @@ def test_the_page(tmp_path):
         data = (tmp_path / "out" / image["src"]).read_bytes()
         assert data.startswith(b"\x89PNG")
         assert 5_000 < len(data) < 150_000
+
+
+def verdict(median, agree, words):
+    return {"median": median, "quartiles": [median - 1, median + 1], "agree": agree, "seeds": 8, "verdict": words}
+
+
+def numbers(median):
+    return {key: {"median": median, "quartiles": [0.0, 5e-7]} for key in ("mean_squared_error", "segments")}
+
+
+CLAIM = {
+    "name": "sine-10-exhausts",
+    "article": "It is <exhausted>.",
+    "measure": "error & more",
+    "agrees_if": "above 0.1",
+    "unshuffled": verdict(0.1634, 8, "holds"),
+    "shuffled": verdict(-3, 2, "does not hold"),
+}
+
+
+@pytest.mark.parametrize("agree", [2, 8])
+def test_the_page_with_claims(tmp_path, agree):
+    """Catches: a verdict on the wrong row, orders mixed up, a conclusion that the numbers do not draw."""
+    claim = CLAIM | {"shuffled": verdict(-3, agree, "holds" if agree == 8 else "does not hold")}
+    tried = {"name": "sine-10", "unshuffled": numbers(0.1634), "shuffled": numbers(0.0026)}
+    write_report([SHORT], tmp_path, study=Study(tuple(range(8)), [claim], [tried], seconds=90.0), progress=False)
+    text = (tmp_path / "index.html").read_text("utf-8")
+    page = Page(text)
+    assert not page.open
+    assert "What it claims, on 8 networks" in text
+    assert "It is &lt;exhausted&gt;." in text
+    assert "Measured: error &amp; more. Agrees if above 0.1." in text
+    assert "1.5 minutes of one core" in text
+    flat = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", text))
+    assert "unshuffled 0.163 −0.837 … 1.16 8 of 8 holds shuffled −3 −4 … −2" in flat
+    assert f"{agree} of 8 {'holds' if agree == 8 else 'does not hold'}" in flat
+    assert "sine-10 0.163 0 … 0 0.0026 0 … 0 0.163 0 … 0 0.0026 0 … 0" in flat
+    assert "the median error is 0.163, and 0 of 8 networks learn it" in flat
+    assert f"shuffled, 0.0026, and {8 - agree} of 8" in flat
+    assert ("not exhausted" in flat) == (agree == 2)
+    assert text.count("<li>It is &lt;exhausted&gt;.</li>") == (agree == 2)
+    assert not re.search(r"https?:|src=\"/|\$", text)
+
+
+def test_the_page_without_claims(tmp_path):
+    """Catches: an empty table."""
+    write_report([SHORT], tmp_path, progress=False)
+    assert "claims" not in re.sub("<style>.*</style>", "", (tmp_path / "index.html").read_text("utf-8"), flags=re.S)
 
 
 def test_the_same_seed_gives_the_same_pictures(tmp_path):

@@ -4,6 +4,7 @@ import json
 import signal
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
@@ -112,6 +113,8 @@ def test_fit_shuffles_unless_told_not_to(tmp_path):
         (["fit", "exp", "--depth", "-1"], "tinymlp fit: depth is -1"),
         (["fit", "exp", "--out", "no/such/folder/net.npz"], "tinymlp fit: there is no folder"),
         (["article", "--only", "exp,sine"], "tinymlp article: there is no experiment sine: give some of exp, snapping"),
+        (["article", "--only", "exp", "--seeds", "3"], "tinymlp article: --seeds judges claims about all experiments"),
+        (["article", "--jobs", "3"], "tinymlp article: --jobs is for the networks of --seeds: give both"),
         (["segments", "missing.npz"], "tinymlp segments: [Errno 2] No such file"),
     ],
 )
@@ -152,6 +155,41 @@ def test_article(tmp_path, monkeypatch, capsys):
     assert "seed 7" in (tmp_path / "deep" / "page" / "index.html").read_text("utf-8")
 
 
+def test_article_with_seeds(tmp_path, monkeypatch, capsys):
+    """Catches: processes that cannot run the jobs, --seed without effect on them, claims that are not on the page."""
+    import tinymlp.article
+    from tinymlp.article import Experiment, Round, View
+    from tinymlp.claims import CLAIMS
+
+    tiny = Experiment("tiny", "Tiny", "Why?", (Round("exp", 1, n=50),), View((0, 1)), sizes=(1, 2, 1))
+    monkeypatch.setattr(tinymlp.article, "EXPERIMENTS", (tiny,))  # here, not in the processes of the study
+    assert main(["article", "--out", str(tmp_path), "--seed", "7", "--seeds", "1", "--jobs", "2"]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == 2
+    claims = json.loads((tmp_path / "claims.json").read_text("utf-8"))
+    assert [c["name"] for c in claims] == [c.name for c in CLAIMS]
+    keys = {"median", "quartiles", "agree", "seeds", "verdict"}
+    assert all(set(c) == {"name", "article", "measure", "agrees_if", "unshuffled", "shuffled"} for c in claims)
+    assert all(set(c[order]) == keys and c[order]["seeds"] == 1 for c in claims for order in ("unshuffled", "shuffled"))
+    assert sorted(path.name for path in (tmp_path / "seeds").iterdir()) == ["7-shuffled.json", "7-unshuffled.json"]
+    page = (tmp_path / "index.html").read_text("utf-8")
+    assert all(f'id="claim-{c.name}"' in page for c in CLAIMS)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGINT to send to another process")
+def test_ctrl_c_ends_the_processes_and_keeps_what_is_done(tmp_path):
+    """Catches: tracebacks of many processes, processes that live on, results that are lost."""
+    command = [sys.executable, "-m", "tinymlp", "article", "--seeds", "50", "--jobs", "1", "--out", str(tmp_path)]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    while process.poll() is None and not list(tmp_path.glob("seeds/*.json")):
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=5)  # a network takes longer
+    assert process.returncode == 130
+    assert err.splitlines()[-1].startswith("tinymlp article: interrupted; ")
+    assert "Traceback" not in err
+    assert [path.name for path in (tmp_path / "seeds").iterdir()] == ["0-unshuffled.json"]
+
+
 @pytest.mark.parametrize(("start", "stop"), [("-inf", "0"), ("-1e3", "-.5"), ("-2", "1e1")])
 def test_negative_ends(saved, capsys, start, stop):
     """Catches: -inf and -1e3 taken for options."""
@@ -167,6 +205,15 @@ def test_bad_seed_is_named(capsys):
         main(["fit", "exp", "--seed", "-1"])
     assert stop.value.code == 2
     assert "argument --seed: '-1' is no seed: give an integer >= 0" in capsys.readouterr().err
+
+
+def test_bad_count_is_named(capsys):
+    """Catches: no networks, or half a process."""
+    for words in (["--seeds", "0"], ["--seeds", "2", "--jobs", "0.5"]):
+        with pytest.raises(SystemExit) as stop:
+            main(["article", *words])
+        assert stop.value.code == 2
+        assert "is no count: give an integer >= 1" in capsys.readouterr().err
 
 
 def test_whole_line_is_the_default(saved, capsys):

@@ -261,3 +261,14 @@ def test_small_networks_train_on_one_thread():
     with threadpool_limits(2, user_api="blas"):
         train(MLP([1, 10, 1]), DATA, 1, callback=note)
     assert seen[0] <= {1}
+
+
+def test_a_generator_goes_on_where_it_stopped():
+    """Catches: a second call that repeats the orders of the first."""
+    data = sample("exp", n=64)
+    nets = [MLP([1, 5, 1]) for _ in range(2)]
+    train(nets[0], data, 4, batch_size=16, optimizer=SGD(0.001), seed=5)
+    orders = np.random.default_rng(5)
+    for _ in range(2):
+        train(nets[1], data, 2, batch_size=16, optimizer=SGD(0.001), seed=orders)
+    assert (nets[0].params == nets[1].params).all()

@@ -14,7 +14,10 @@ data is the way to read the code:
     segments    extract_segments(): the network as a function object, PiecewiseLinear
     detector    detect_segments(): the article's finite differences
     plot        pictures (loads matplotlib, and only when asked for)
-    article     the article's experiments, as data; report writes their page, cli is the command
+    article     the article's experiments, as data
+    measures    numbers that sum a trained network up
+    claims      the article's conclusions, as data; study judges them on many networks
+    report      runs and draws the experiments; page is the page about them, cli is the command
 
 >>> import tinymlp
 >>> hat = tinymlp.MLP.from_weights([[[1], [1], [1]], [[1, -2, 1]]], [[1, 0, -1], [0]])

@@ -6,7 +6,9 @@ To add one, write it down in ``EXPERIMENTS``. ``run`` does any of them.
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from .data import sample
+import numpy as np
+
+from .data import Dataset, sample
 from .functions import Function
 from .network import MLP
 from .train import History, train
@@ -21,6 +23,10 @@ class Round:
     lr: float = 0.01
     interval: tuple[float, float] = (-5, 5)
     n: int = 10_000
+
+    def sample(self) -> Dataset:
+        """The round's samples."""
+        return sample(self.function, self.interval, self.n)
 
 
 @dataclass(frozen=True)
@@ -203,24 +209,47 @@ class Run:
     stages: list[Stage]
     history: History
 
+    @property
+    def net(self) -> MLP:
+        """The network at the end."""
+        return self.stages[-1].net
 
-def run(experiment: Experiment, seed: int = 0, after_round: Callable[[int], object] | None = None) -> Run:
-    """Train one network through all rounds of an experiment; ``after_round`` is told how many epochs each one took.
+    @property
+    def data(self) -> Dataset:
+        """The samples of the last round."""
+        return self.experiment.rounds[-1].sample()
 
-    An experiment that continues another starts by running that one again: same seed, same network.
+
+def run(
+    experiment: Experiment, seed: int = 0, start: MLP | None = None, after_round: Callable[[int], object] | None = None
+) -> Run:
+    """Train one network through all rounds of an experiment.
+
+    Parameters
+    ----------
+    experiment : Experiment
+    seed : int
+        Of the first weights and, where the experiment shuffles, of the order of the samples.
+    start : MLP
+        A copy of it is trained. If not given: where the experiment continues another, the network that ends that one
+        (which is run again: same seed, same network); else a fresh one.
+    after_round : callable
+        Told after every round how many epochs it took.
     """
-    if experiment.continues:
-        net = run(experiment.continues, seed).stages[-1].net
+    if start is not None:
+        net = start.copy()
+    elif experiment.continues:
+        net = run(experiment.continues, seed).net
     else:
         net = MLP(experiment.sizes, experiment.negative_slope, seed=seed)
+    orders = np.random.default_rng(seed)  # one for all rounds, or each would repeat the orders of the one before
     stages, histories = [], []
     epoch = 0
-    for round in experiment.rounds:
-        stages.append(Stage(epoch, round, net.copy()))
-        data = sample(round.function, round.interval, round.n)
-        histories.append(train(net, data, round.epochs, round.lr, experiment.batch_size, experiment.shuffle, seed=seed))
-        epoch += round.epochs
+    for r in experiment.rounds:
+        stages.append(Stage(epoch, r, net.copy()))
+        histories.append(train(net, r.sample(), r.epochs, r.lr, experiment.batch_size, experiment.shuffle, seed=orders))
+        epoch += r.epochs
         if after_round is not None:
-            after_round(round.epochs)
+            after_round(r.epochs)
     stages.append(Stage(epoch, experiment.rounds[-1], net))
     return Run(experiment, seed, stages, sum(histories[1:], histories[0]))

@@ -2,9 +2,13 @@
 
 import argparse
 import json
+import os
+import signal
 import sys
 from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from importlib.metadata import version
+from multiprocessing import active_children, get_context
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +18,7 @@ from .data import sample
 from .functions import BY_NAME
 from .network import MLP
 from .segments import PiecewiseLinear, extract_segments
+from .study import Study, study
 from .train import History, TrainingDiverged, TrainingInterrupted, train
 
 
@@ -62,6 +67,10 @@ def _parser() -> argparse.ArgumentParser:
     article.add_argument(
         "--only", metavar="NAME,NAME", help="these experiments, such as exp,transfer; all if not given"
     )
+    article.add_argument(
+        "--seeds", type=_count, metavar="N", help="judge the article's claims, too, on N networks from --seed on"
+    )
+    article.add_argument("--jobs", type=_count, metavar="N", help="processes for that; one a core if not given")
 
     fit = command("fit", _fit, "Train a network on a function; print its losses and count its segments.")
     fit.add_argument("function", metavar="FUNCTION", help=f"one of {', '.join(BY_NAME)}")
@@ -93,13 +102,39 @@ def _seed(text: str) -> int:
     return int(text)
 
 
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text.strip()!r} is no count: give an integer >= 1")
+    return int(text)
+
+
 def _article(args: argparse.Namespace) -> None:
     from .report import write_report  # draws, so it loads matplotlib
 
+    experiments = chosen(args.only)
+    if args.seeds and args.only:
+        raise ValueError("--seeds judges claims about all experiments: leave out --only")
+    if args.jobs and not args.seeds:
+        raise ValueError("--jobs is for the networks of --seeds: give both")
     # some experiments do not replace the page of all
     out = args.out or Path("article-only" if args.only else "article")
-    page = write_report(chosen(args.only), out, args.seed)
+    studied = _study(args, out) if args.seeds else None
+    page = write_report(experiments, out, args.seed, studied)
     print(f"wrote {page}")
+
+
+def _study(args: argparse.Namespace, out: Path) -> Study:
+    """The claims on many networks, in processes of their own, which Ctrl-C ends at once."""
+    ignore_ctrl_c = signal.signal, (signal.SIGINT, signal.SIG_IGN)  # theirs; ours ends them
+    with ProcessPoolExecutor(args.jobs or os.cpu_count(), get_context("spawn"), *ignore_ctrl_c) as processes:
+        try:
+            studied = study(range(args.seed, args.seed + args.seeds), out, processes)
+        except KeyboardInterrupt:
+            for process in active_children():
+                process.terminate()
+            raise KeyboardInterrupt(f"interrupted; {out / 'seeds'} keeps what is done, run again to go on") from None
+    print(f"wrote {out / 'claims.json'}")
+    return studied
 
 
 def _fit(args: argparse.Namespace) -> None:

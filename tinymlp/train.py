@@ -86,7 +86,7 @@ def train(
     batch_size: int = 1280,
     shuffle: bool = True,
     optimizer: Optimizer | None = None,
-    seed: int = 0,
+    seed: int | np.random.Generator = 0,
     snapshots: Iterable[int] | None = None,
     callback: Callable[[int, MLP | Ensemble, float | NDArray], object] | None = None,
     progress: bool = False,
@@ -107,10 +107,10 @@ def train(
         Draw a new order of the samples every epoch. Without it each batch is the same slice of the data each time;
         on samples in order of x, as in the article, that changes what a network can learn.
     optimizer : Adam or SGD
-        Keeps its moments, so handing the same one to the next call goes on where it stopped. (With ``shuffle`` give
-        each call another ``seed``, too, or it repeats the orders of the one before.)
-    seed : int
-        Of the shuffling and of dropout. The networks of an ensemble see the same batches, so each learns
+        Keeps its moments, so handing the same one to the next call goes on where it stopped.
+    seed : int or Generator
+        Of the shuffling and of dropout. A second call with the same integer repeats the orders of the first; a
+        Generator goes on where the first call left it. The networks of an ensemble see the same batches, so each learns
         what it would learn alone, bit for bit (with dropout, each draws units of its own).
     snapshots : iterable of int
         After how many epochs to keep a copy of the parameters, from 0 to ``epochs``.
@@ -168,9 +168,10 @@ def train(
         total[~np.isfinite(net.params.reshape(len(nets), -1)).all(axis=1)] = np.nan
         return np.array([total / len(data), article_total / batch_size])
 
+    numbers = range(1, epochs + 1)
     try:
         with blas_threads(max(first.sizes)):
-            for epoch in tqdm(range(1, epochs + 1), disable=not progress, unit="epoch"):
+            for epoch in tqdm(numbers, unit="epoch") if progress else numbers:
                 before = net.params.copy()
                 with np.errstate(all="ignore"):
                     row = one_epoch()

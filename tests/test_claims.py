@@ -1,0 +1,178 @@
+"""Every claim asks the right networks; checked on the article's experiments with short rounds."""
+
+from dataclasses import replace
+from functools import cache
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from tinymlp import MLP, extract_segments, sample, train
+from tinymlp.article import EXPERIMENTS, run
+from tinymlp.claims import CLAIMS, measure
+
+EXPERIMENT = {e.name: e for e in EXPERIMENTS}
+
+
+def short(experiment):
+    return replace(experiment, rounds=tuple(replace(r, epochs=max(1, r.epochs // 10)) for r in experiment.rounds))
+
+
+@cache
+def trained(experiment):
+    start = trained(experiment.continues).net if experiment.continues else None
+    return run(short(experiment), 1, start)
+
+
+def fit(rounds, slope=0.0, sizes=(1, 10, 10, 10, 1), net=None):
+    """Train on each (function, epochs, lr, interval, n); the long way round."""
+    net = net.copy() if net else MLP(sizes, slope, seed=1)
+    for function, epochs, lr, interval, n in rounds:
+        train(net, sample(function, interval, n), epochs, lr, shuffle=False)
+    return net
+
+
+def r2(net, function, interval=(-5, 5), n=10_000):
+    """1 - SS_res / SS_tot, as textbooks have it, but never below 0."""
+    data = sample(function, interval, n)
+    return max(0, 1 - np.sum((net(data.x) - data.y) ** 2) / np.sum((data.y - data.y.mean()) ** 2))
+
+
+def breakpoints(net, start, stop):
+    b = extract_segments(net).breakpoints
+    return int(np.sum((b > start) & (b < stop)))
+
+
+FIVE, TEN = (-5, 5), (-10, 10)
+EXP = [("exp", 3, 0.01, FIVE, 10_000)] * 4 + [("exp", 6, 0.001, FIVE, 10_000)] * 3
+POLE = [("inverse", 3, 0.01, FIVE, 10_001)] * 6
+MOVED_POLE = [("shifted_inverse", *how, FIVE, 10_001) for how in [(1, 0.01)] * 3 + [(10, 0.003)] * 3]
+SINE_5 = [("sine", 1, 0.01, FIVE, 10_000)] * 6
+SINE_10, SINE_10_LONG = ([("sine", epochs, 0.01, TEN, 10_000)] * 6 for epochs in (1, 3))
+EXP_ONCE, EXP_NEG = [("exp", 18, 0.01, FIVE, 10_000)], [("exp_neg", 3, 0.01, FIVE, 10_000)] * 6
+STEP = [("step", 3, 0.01, FIVE, 10_000)] * 6
+MOVED_STEP = [("shifted_step", *how, FIVE, 10_000) for how in [(1, 0.01)] * 3 + [(10, 0.003)] * 3]
+WIDE = (1, 30, 30, 30, 1)
+START = MLP([1, 10, 10, 10, 1], seed=1)
+
+
+def frozen(rounds, second, function, slope, n=10_000):
+    return r2(fit(second, net=fit(rounds, slope)), function, n=n) / r2(fit(second, slope), function, n=n)
+
+
+def error(net):
+    return float(np.mean((net(sample("sine", TEN).x) - sample("sine", TEN).y) ** 2))
+
+
+def crossings(before, after, x):
+    """Unit by unit: corners right of x that it lost and gained on the left, less the reverse."""
+    count = 0
+    for unit in [(layer, k) for layer in range(3) for k in range(10)]:
+        left, right = (
+            [
+                sum(unit in owners for owners in extract_segments(net, *side).breakpoint_owners)
+                for net in (before, after)
+            ]
+            for side in ((-np.inf, x), (x, np.inf))
+        )
+        gained, lost = left[1] - left[0], right[0] - right[1]
+        if gained * lost > 0:
+            count += np.sign(gained) * min(abs(gained), abs(lost))
+    return count
+
+
+TRANSCRIBED = {
+    "start-near-0": lambda: 5 * breakpoints(START, -1, 1) / breakpoints(START, -5, 5),
+    "exp-calls-right": lambda: breakpoints(fit(EXP), 2, 5) - breakpoints(START, 2, 5),
+    "exp-calls-from-right": lambda: crossings(START, fit([("exp", 1, 0.01, FIVE, 10_000)] * 8), 5),
+    "inverse-freezes": lambda: frozen(POLE, SINE_5, "sine", 0.0),
+    "inverse-freezes-leaky": lambda: frozen(POLE, SINE_5, "sine", 0.01),
+    "inverse-stays-frozen": lambda: frozen(POLE, MOVED_POLE, "shifted_inverse", 0.0, 10_001),
+    "inverse-stays-frozen-leaky": lambda: frozen(POLE, MOVED_POLE, "shifted_inverse", 0.01, 10_001),
+    "pole-unlearnable": lambda: 1 - r2(fit(MOVED_POLE), "shifted_inverse", n=10_001),
+    "sine-5-learnt": lambda: 1 - r2(fit(SINE_5), "sine"),
+    "sine-10-exhausts": lambda: 1 - r2(fit(SINE_10), "sine", TEN),
+    "sine-10-wide-better": lambda: error(fit(SINE_10_LONG, sizes=WIDE)) / error(fit(SINE_10)),
+    "sine-10-wide-better-equal-time": lambda: error(fit(SINE_10_LONG, sizes=WIDE)) / error(fit(SINE_10_LONG)),
+    "transfer-freezes": lambda: frozen(EXP_ONCE, EXP_NEG, "exp_neg", 0.0),
+    "transfer-leaky-learns": lambda: frozen(EXP_ONCE, EXP_NEG, "exp_neg", 0.01),
+    "step-learnt": lambda: 1 - r2(fit(STEP), "step"),
+    "step-moves": lambda: 1 - r2(fit(STEP + MOVED_STEP), "shifted_step"),
+}
+
+
+@pytest.mark.parametrize("name", TRANSCRIBED)
+def test_value(name):
+    """Catches: a claim that asks another experiment, stage or function, or a network that was not fresh."""
+    (claim,) = [c for c in CLAIMS if c.name == name]
+    assert claim.value(trained) == pytest.approx(TRANSCRIBED[name](), rel=1e-6, abs=1e-9)
+
+
+def test_values_of_the_sine_further_on():
+    """Catches: what was learnt measured where it was not, or after both."""
+    (claim,) = [c for c in CLAIMS if c.name == "sine-shift-destroys"]
+    before = fit(SINE_10_LONG, sizes=WIDE)
+    after = fit([("sine", 3, 0.01, (5, 15), 10_000)] * 6, net=before)
+    expected = r2(after, "sine", (-10, 5)) / r2(before, "sine", (-10, 5))
+    assert claim.value(trained) == pytest.approx(expected, rel=1e-6, abs=1e-9)
+
+
+def test_values_of_the_alternating_steps():
+    """Catches: turns mixed up, or the two activations."""
+    claim = {c.name: c for c in CLAIMS}
+    turns, histories = {}, {}
+    for slope in (0.0, 0.01):
+        net, losses, ends = MLP([1, 10, 10, 10, 1], slope, seed=1), [], []
+        for _ in range(4):
+            for function in ("step", "shifted_step"):
+                losses += train(net, sample(function), 20, shuffle=False).losses.tolist()
+                ends.append(net.copy())
+        turns[slope], histories[slope] = ends, losses
+    *_, at_0, at_2 = turns[0.0]
+    worse = max(1 - r2(at_0, "step"), 1 - r2(at_2, "shifted_step"))
+    assert claim["alternation-survived"].value(trained) == pytest.approx(worse, rel=1e-6)
+
+    def steep(net, a, b):
+        edges = [a, *(x for x in extract_segments(net).breakpoints if a < x < b), b]
+        y = net.astype(np.float64)(np.array(edges))
+        return np.abs(np.diff(y) / np.diff(edges)).max()
+
+    ratio = steep(at_2, 1, 3) / steep(at_0, -1, 1)
+    assert claim["alternation-less-steep"].value(trained) == pytest.approx(ratio, rel=1e-6)
+    relu, leaky = (np.median([abs(np.log(b / a)) for a, b in pairwise(h)]) for h in histories.values())
+    assert claim["leaky-jitters"].value(trained) == pytest.approx(leaky / relu, rel=1e-6)
+
+
+def test_claims_differ_and_say_what_they_are():
+    """Catches: two claims of one name, a claim without words."""
+    names = [c.name for c in CLAIMS]
+    assert len(set(names)) == len(names)
+    assert all(c.article.endswith(".") and not c.measure.endswith(".") for c in CLAIMS)
+
+
+def test_agrees():
+    """Catches: the wrong side, and a tie that agrees."""
+    below, above = ({c.name: c for c in CLAIMS}[name] for name in ("transfer-freezes", "transfer-leaky-learns"))
+    assert [below.agrees(v) for v in (0.4, 0.5, 0.6)] == [True, False, False]
+    assert [above.agrees(v) for v in (0.4, 0.5, 0.6)] == [False, False, True]
+
+
+def test_measure(monkeypatch):
+    """Catches: shuffling that does not reach the training, or changes more than the order; a missing number."""
+    import tinymlp.claims
+
+    sine, wide = short(EXPERIMENT["sine-10"]), EXPERIMENT["sine-10-wide"]
+    monkeypatch.setattr(tinymlp.claims.article, "EXPERIMENTS", (sine, short(wide)))
+    one = replace(CLAIMS[0], name="one", value=lambda t: t(sine).net(0.5))
+    monkeypatch.setattr(tinymlp.claims, "CLAIMS", (one,))
+    for shuffle in (False, True):
+        net, orders = MLP(sine.sizes, seed=3), np.random.default_rng(3)
+        for _ in range(6):
+            train(net, sample("sine", TEN), 1, shuffle=shuffle, seed=orders)
+        numbers = measure(3, shuffle)
+        assert numbers["claims"] == {"one": float(net(0.5))}
+        assert set(numbers["experiments"]) == {"sine-10", "sine-10-wide"}
+        assert numbers["experiments"]["sine-10"] == {
+            "mean_squared_error": pytest.approx(error(net)),
+            "segments": len(extract_segments(net, -10, 10)),
+        }

@@ -1,0 +1,98 @@
+"""The numbers that sum a network up, on networks whose answer is known by hand."""
+
+import numpy as np
+import pytest
+
+from tinymlp import MLP, Dataset, History, sample
+from tinymlp.measures import (
+    carried_in,
+    corners,
+    explained_of,
+    jitter,
+    mean_squared_error,
+    quotient,
+    steepest,
+    unexplained,
+)
+
+HAT = MLP.from_weights([[[1], [1], [1]], [[1, -2, 1]]], [[1, 0, -1], [0]])  # corners at -1, 0, 1; 1 high
+
+
+def hinges(*places):
+    """relu(x - p) of every place, added up: the unit (0, k) bends at places[k]."""
+    return MLP.from_weights([[[1]] * len(places), [[1.0] * len(places)]], [[-p for p in places], [0]])
+
+
+def line(slope, intercept):
+    return MLP.from_weights([[[slope]]], [[intercept]])
+
+
+def test_quotient():
+    """Catches: a quotient that no JSON can hold, and a tie that is a win."""
+    assert quotient(3, 2) == pytest.approx(1.5)
+    assert quotient(0, 0) == 1
+    assert quotient(0, 2) == pytest.approx(0, abs=1e-11)
+    assert 1e6 < quotient(1, 0) < np.inf
+
+
+def test_errors():
+    """Catches: a root, a sum, a wrong denominator."""
+    data = Dataset([0.0, 1.0, 2.0, 3.0], [0.0, 2.0, 4.0, 6.0])  # variance 5
+    assert mean_squared_error(line(2.0, 1.0), data) == 1
+    assert unexplained(line(2.0, 1.0), data) == pytest.approx(1 / 5)
+    assert unexplained(line(0.0, 3.0), data) == pytest.approx(1)  # the best constant
+    assert unexplained(line(0.0, 0.0), data) == pytest.approx(14 / 5)
+
+
+def test_error_is_taken_in_float64():
+    """Catches: the sum of ten thousand squares in float32, or y rounded to it."""
+    net = MLP([1, 10, 1], seed=1)
+    data = sample("exp")
+    by_hand = sum((float(p) - t) ** 2 for p, t in zip(net(data.x), data.y.tolist(), strict=True)) / len(data)
+    assert mean_squared_error(net, data) == pytest.approx(by_hand, rel=1e-12)
+
+
+def test_explained_of():
+    """Catches: shares the wrong way round, and credit for being worse than a constant."""
+    data = Dataset([0.0, 1.0, 2.0, 3.0], [0.0, 2.0, 4.0, 6.0])
+    good, half, bad, bad_too = line(2.0, 0.0), line(2.0, 2.5**0.5), line(0.0, 0.0), line(0.0, 9.0)
+    assert explained_of(half, good, data) == pytest.approx(0.5)
+    assert explained_of(bad, good, data) == pytest.approx(0)
+    assert explained_of(bad, bad_too, data) == 1
+
+
+def test_corners_and_steepest():
+    """Catches: segments for corners, corners outside, a slope whose sign is forgotten."""
+    assert corners(HAT, -5, 5) == 3
+    assert corners(HAT, -0.5, 5) == 2
+    assert steepest(line(-3.0, 0.0), 0, 1) == 3
+    assert steepest(HAT, 1.5, 2) == 0
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "carried"),
+    [
+        ((6, 1), (4, 1), 1),
+        ((4, 1), (6, 1), -1),
+        ((6, 1), (1, 6), 0),  # one in, one out
+        ((6, 7), (4, 3), 2),
+        ((6, 1), (9, 2), 0),  # moved, but not across
+    ],
+)
+def test_carried_in(before, after, carried):
+    """Catches: a wrong sign, or corners told apart by their place and not by their owner."""
+    assert carried_in(hinges(*before), hinges(*after), 5) == carried
+
+
+def test_carried_in_does_not_count_births():
+    """Catches: a corner that is new, or gone, counted as one that moved."""
+    one, two = hinges(6), MLP.from_weights([[[1], [1]], [[1, 1]]], [[-6, -4], [0]])
+    assert carried_in(one, two, 5) == 0
+    assert carried_in(two, one, 5) == 0
+
+
+def test_jitter():
+    """Catches: differences that are not relative, a mean that one jump decides."""
+    losses = np.array([1.0, 1.1, 1.0, 1.1, 1.0, 500.0])
+    assert jitter(History(losses, losses)) == pytest.approx(np.log(1.1))
+    assert jitter(History(100 * losses, losses)) == pytest.approx(np.log(1.1))

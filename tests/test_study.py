@@ -1,0 +1,130 @@
+"""Many networks: verdicts, files, and going on after an interruption."""
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from time import sleep
+
+import pytest
+
+import tinymlp.study
+from tinymlp.claims import CLAIMS
+from tinymlp.study import judge, study
+
+CLAIM = replace(CLAIMS[0], name="c", article="It grows.", measure="how much", side="above", bound=10)
+
+
+@pytest.fixture
+def calls(monkeypatch):
+    """A stand-in for training: unshuffled networks give 10 + seed, shuffled ones half of that."""
+    made = []
+
+    def measure(seed, shuffle):
+        made.append((seed, shuffle))
+        value = (10 + seed) / (2 if shuffle else 1)
+        return {"claims": {"c": value}, "experiments": {"e": {"mean_squared_error": 2 * value, "segments": seed}}}
+
+    monkeypatch.setattr(tinymlp.study, "measure", measure)
+    monkeypatch.setattr(tinymlp.study, "CLAIMS", (CLAIM,))
+    return made
+
+
+def test_study(tmp_path, calls):
+    """Catches: orders mixed up, seeds mixed up, a file that says something else."""
+    result = study(range(1, 5), tmp_path / "deep" / "out", progress=False)
+    assert sorted(calls) == sorted((seed, shuffle) for seed in range(1, 5) for shuffle in (False, True))
+    (claim,) = result.claims
+    assert claim == {
+        "name": "c",
+        "article": "It grows.",
+        "measure": "how much",
+        "agrees_if": "above 10",
+        "unshuffled": {"median": 12.5, "quartiles": [11.75, 13.25], "agree": 4, "seeds": 4, "verdict": "holds"},
+        "shuffled": {"median": 6.25, "quartiles": [5.875, 6.625], "agree": 0, "seeds": 4, "verdict": "does not hold"},
+    }
+    (experiment,) = result.experiments
+    assert experiment["name"] == "e"
+    assert experiment["unshuffled"]["mean_squared_error"] == {"median": 25, "quartiles": [23.5, 26.5]}
+    assert experiment["shuffled"]["segments"] == {"median": 2.5, "quartiles": [1.75, 3.25]}
+    for name, content in (("claims", result.claims), ("experiments", result.experiments)):
+        assert json.loads((tmp_path / "deep" / "out" / f"{name}.json").read_text("utf-8")) == content
+    assert result.seconds >= 0
+
+
+@pytest.mark.parametrize(
+    ("agree", "verdict"),
+    [(10, "holds"), (9, "holds"), (8, "holds mostly"), (7, "holds mostly"), (6, "does not hold"), (0, "does not hold")],
+)
+def test_verdict(agree, verdict):
+    """Catches: a verdict kinder or harsher than its words."""
+    assert judge(CLAIM, [11] * agree + [9] * (10 - agree))["verdict"] == verdict
+
+
+def test_two_thirds_is_mostly():
+    """Catches: a share rounded away."""
+    assert judge(CLAIM, [11, 11, 9])["verdict"] == "holds mostly"
+
+
+def test_an_interrupted_study_goes_on(tmp_path, calls, monkeypatch):
+    """Catches: work done twice, or a result lost that was there."""
+    measure = tinymlp.study.measure
+
+    def third_time_interrupted(seed, shuffle):
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return measure(seed, shuffle)
+
+    monkeypatch.setattr(tinymlp.study, "measure", third_time_interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        study(range(4), tmp_path, progress=False)
+    assert not (tmp_path / "claims.json").exists()
+    assert len(calls) == 3
+    monkeypatch.setattr(tinymlp.study, "measure", measure)
+    whole = study(range(4), tmp_path, progress=False)
+    assert len(calls) == len(set(calls)) == 8
+    assert whole.claims == study(range(4), tmp_path / "anew", progress=False).claims
+
+
+def test_only_results_of_this_code_are_kept(tmp_path, calls, monkeypatch):
+    """Catches: numbers of an older program, or half a file, taken for today's."""
+    study(range(3), tmp_path, progress=False)
+    (tmp_path / "seeds" / "0-shuffled.json").write_text('{"claims": {"c"')
+    (tmp_path / "seeds" / "1-unshuffled.json").write_text("[]")
+    calls.clear()
+    study(range(3), tmp_path, progress=False)
+    assert sorted(calls) == [(0, True), (1, False)]
+    calls.clear()
+    monkeypatch.setattr(tinymlp.study, "_code", lambda: "newer")
+    study(range(3), tmp_path, progress=False)
+    assert len(calls) == 6
+
+
+def test_any_executor_will_do(tmp_path, calls):
+    """Catches: a study that depends on who runs it, or on which job is through first."""
+    with ThreadPoolExecutor(3) as threads:
+        together = study(range(5), tmp_path / "a", threads, progress=False)
+    assert together.claims == study(range(5), tmp_path / "b", progress=False).claims
+
+
+def test_a_job_that_fails_stops_the_study(tmp_path, calls, monkeypatch):
+    """Catches: an error swallowed, or all other jobs run before it is told."""
+    measure = tinymlp.study.measure
+
+    def fails_at_2(seed, shuffle):
+        if seed == 2:
+            raise ArithmeticError("seed 2 failed")
+        sleep(0.01)
+        return measure(seed, shuffle)
+
+    monkeypatch.setattr(tinymlp.study, "measure", fails_at_2)
+    with ThreadPoolExecutor(1) as thread, pytest.raises(ArithmeticError, match="seed 2 failed"):
+        study(range(100), tmp_path, thread, progress=False)
+    assert len(calls) < 100
+
+
+@pytest.mark.parametrize("seeds", [(), (1, 2, 1)])
+def test_bad_seeds(tmp_path, seeds):
+    """Catches: a verdict on no networks, or on one counted twice."""
+    with pytest.raises(ValueError, match=r"seeds is .*: give at least one, and each once"):
+        study(seeds, tmp_path)
+    assert not list(tmp_path.iterdir())

@@ -1,0 +1,253 @@
+"""What the article concludes, as data: every claim with a number by which any network agrees with it or not.
+
+To add one, write it down in ``CLAIMS``. ``measure`` trains one network through all experiments and gives its numbers;
+`study` does that for many, and judges.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import Literal
+
+from . import article
+from .article import (
+    EXP,
+    INVERSE,
+    SHIFTED_INVERSE,
+    SINE_5,
+    SINE_10,
+    SINE_10_WIDE,
+    SINE_SHIFT,
+    SNAPPING,
+    STEP,
+    STEP_ALTERNATE,
+    TRANSFER,
+    Experiment,
+    Run,
+    leaky,
+    run,
+)
+from .backend import blas_threads
+from .data import sample
+from .measures import carried_in, corners, explained_of, jitter, mean_squared_error, quotient, steepest, unexplained
+
+Trained = Callable[[Experiment], Run]  # how one network went through an experiment
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A conclusion of the article. A network agrees if its value lies on the right side of the bound."""
+
+    name: str
+    article: str  # what it says, in our words
+    measure: str  # what the value is, in words
+    value: Callable[[Trained], float]
+    side: Literal["above", "below"]
+    bound: float
+
+    def agrees(self, value: float) -> bool:
+        """Whether the value is on the claim's side of the bound."""
+        return value > self.bound if self.side == "above" else value < self.bound
+
+
+# What the article did not train, but its claims need: fresh networks on the second of two functions, and equal times.
+FRESH_SHIFTED_INVERSE = replace(SHIFTED_INVERSE, name="shifted-inverse-fresh", continues=None)
+FRESH_TRANSFER = replace(TRANSFER, name="transfer-fresh", rounds=TRANSFER.rounds[1:])
+SINE_AFTER_INVERSE = replace(SINE_5, name="sine-after-inverse", continues=INVERSE)
+SINE_10_LONG = replace(SINE_10, name="sine-10-long", rounds=SINE_10_WIDE.rounds)
+
+
+def left(trained: Run) -> float:
+    """What the network at the end leaves unexplained of the samples it learnt last."""
+    return unexplained(trained.net, trained.data)
+
+
+def of_fresh(second: Run, fresh: Run) -> float:
+    """What a network explains of its second function, as a share of what a fresh one does after the same rounds."""
+    return explained_of(second.net, fresh.net, second.data)
+
+
+LEFT = "variance of the samples that is left unexplained"
+OF_FRESH = "explained variance of {}, as a share of what a fresh network explains after equally many epochs"
+
+CLAIMS = (
+    Claim(
+        "start-near-0",
+        "At the start the segments gather around 0.",
+        "untrained, corners per unit of x on (-1, 1) relative to those on (-5, 5)",
+        lambda t: quotient(corners(t(EXP).stages[0].net, -1, 1) / 2, corners(t(EXP).stages[0].net, -5, 5) / 10),
+        "above",
+        1,
+    ),
+    Claim(
+        "exp-calls-right",
+        "Training on e^x calls segments to the right, where it is steep.",
+        "corners on (2, 5) after 300 epochs, less those before",
+        lambda t: corners(t(EXP).net, 2, 5) - corners(t(EXP).stages[0].net, 2, 5),
+        "above",
+        0,
+    ),
+    Claim(
+        "exp-calls-from-right",
+        "They come in from the right, from where there are no samples.",
+        "corners that hidden units carried in across x = 5 in 40 epochs, less those they carried out",
+        lambda t: carried_in(t(SNAPPING).stages[0].net, t(SNAPPING).net, 5),
+        "above",
+        0,
+    ),
+    Claim(
+        "inverse-freezes",
+        "1/x freezes the network.",
+        OF_FRESH.format("the sine on (-5, 5), learnt after 1/x"),
+        lambda t: of_fresh(t(SINE_AFTER_INVERSE), t(SINE_5)),
+        "below",
+        0.5,
+    ),
+    Claim(
+        "inverse-stays-frozen",
+        "It stays frozen when the pole moves to 2.",
+        OF_FRESH.format("1/(x - 2), learnt after 1/x"),
+        lambda t: of_fresh(t(SHIFTED_INVERSE), t(FRESH_SHIFTED_INVERSE)),
+        "below",
+        0.5,
+    ),
+    Claim(
+        "inverse-freezes-leaky",
+        "1/x freezes a network with leaky ReLU, too.",
+        OF_FRESH.format("the sine on (-5, 5), learnt after 1/x"),
+        lambda t: of_fresh(t(leaky(SINE_AFTER_INVERSE)), t(leaky(SINE_5))),
+        "below",
+        0.5,
+    ),
+    Claim(
+        "inverse-stays-frozen-leaky",
+        "It, too, stays frozen when the pole moves to 2.",
+        OF_FRESH.format("1/(x - 2), learnt after 1/x"),
+        lambda t: of_fresh(t(leaky(SHIFTED_INVERSE)), t(leaky(FRESH_SHIFTED_INVERSE))),
+        "below",
+        0.5,
+    ),
+    Claim(
+        "pole-unlearnable",
+        "Not in the article: a fresh network does not learn the pole at 2 either.",
+        LEFT + " by a fresh network",
+        lambda t: left(t(FRESH_SHIFTED_INVERSE)),
+        "above",
+        0.9,
+    ),
+    Claim("sine-5-learnt", "The sine on (-5, 5) is learnt.", LEFT, lambda t: left(t(SINE_5)), "below", 0.1),
+    Claim(
+        "sine-10-exhausts",
+        "The sine on (-10, 10) is not learnt at width 10: the network is exhausted.",
+        LEFT,
+        lambda t: left(t(SINE_10)),
+        "above",
+        0.1,
+    ),
+    Claim(
+        "sine-10-wide-better",
+        "With width 30 it is learnt better.",
+        "mean squared error relative to that of width 10; the article trained width 30 twice as long",
+        lambda t: quotient(left(t(SINE_10_WIDE)), left(t(SINE_10))),
+        "below",
+        1,
+    ),
+    Claim(
+        "sine-10-wide-better-equal-time",
+        "Not in the article: it is better because of the width, not of the time.",
+        "mean squared error relative to that of width 10 after equally many epochs",
+        lambda t: quotient(left(t(SINE_10_WIDE)), left(t(SINE_10_LONG))),
+        "below",
+        1,
+    ),
+    Claim(
+        "sine-shift-destroys",
+        "Going on with (5, 15) destroys what was learnt.",
+        "explained variance of the sine on (-10, 5) afterwards, as a share of that before",
+        lambda t: explained_of(t(SINE_SHIFT).net, t(SINE_10_WIDE).net, sample("sine", (-10, 5))),
+        "below",
+        0.5,
+    ),
+    Claim(
+        "transfer-freezes",
+        "After e^x a network with ReLU is frozen for e^-x.",
+        OF_FRESH.format("e^-x, learnt after e^x"),
+        lambda t: of_fresh(t(TRANSFER), t(FRESH_TRANSFER)),
+        "below",
+        0.5,
+    ),
+    Claim(
+        "transfer-leaky-learns",
+        "With leaky ReLU it is not.",
+        OF_FRESH.format("e^-x, learnt after e^x"),
+        lambda t: of_fresh(t(leaky(TRANSFER)), t(leaky(FRESH_TRANSFER))),
+        "above",
+        0.5,
+    ),
+    Claim(
+        "step-learnt",
+        "The step is easy.",
+        LEFT + " after 180 epochs",
+        lambda t: unexplained(t(STEP).stages[6].net, sample("step")),
+        "below",
+        0.1,
+    ),
+    Claim("step-moves", "The step can be moved.", LEFT, lambda t: left(t(STEP)), "below", 0.1),
+    Claim(
+        "alternation-survived",
+        "A network with ReLU survives four turns of steps at 0 and at 2.",
+        LEFT + " at the ends of the last two turns, the larger",
+        lambda t: max(left(t(STEP_ALTERNATE)), unexplained(t(STEP_ALTERNATE).stages[-2].net, sample("step"))),
+        "below",
+        0.1,
+    ),
+    Claim(
+        "alternation-less-steep",
+        "But its step at 2 becomes less steep.",
+        "steepest slope on (1, 3) at the end, relative to that on (-1, 1) a turn earlier",
+        lambda t: quotient(steepest(t(STEP_ALTERNATE).net, 1, 3), steepest(t(STEP_ALTERNATE).stages[-2].net, -1, 1)),
+        "below",
+        1,
+    ),
+    Claim(
+        "leaky-jitters",
+        "Leaky ReLU jitters more.",
+        "typical relative change of the loss between epochs of the alternating steps, relative to that with ReLU",
+        lambda t: quotient(jitter(t(leaky(STEP_ALTERNATE)).history), jitter(t(STEP_ALTERNATE).history)),
+        "above",
+        1,
+    ),
+)
+
+
+def measure(seed: int, shuffle: bool) -> dict[str, dict]:
+    """Take one network through all experiments; its numbers.
+
+    Parameters
+    ----------
+    seed : int
+        Of the first weights and, shuffled, of the batches.
+    shuffle : bool
+        False for the article's batches, slices of the x axis; True to draw each epoch's anew. Nothing else differs.
+
+    Returns
+    -------
+    dict
+        "claims": each claim's value by its name; "experiments": of each by its name the last network's
+        "mean_squared_error" over the samples of its last round, and "segments" on its view.
+    """
+
+    @cache
+    def trained(experiment: Experiment) -> Run:
+        start = trained(experiment.continues).net if experiment.continues else None
+        return run(replace(experiment, shuffle=shuffle), seed, start)
+
+    with blas_threads(max(max(e.sizes) for e in article.EXPERIMENTS)):
+        experiments = {}
+        for e in article.EXPERIMENTS:
+            net, data = trained(e).net, trained(e).data
+            experiments[e.name] = {
+                "mean_squared_error": mean_squared_error(net, data),
+                "segments": corners(net, *e.view.interval) + 1,
+            }
+        return {"claims": {c.name: float(c.value(trained)) for c in CLAIMS}, "experiments": experiments}

@@ -1,0 +1,164 @@
+"""study(): every experiment on many networks, unshuffled and shuffled, and a verdict on every claim.
+
+Each network's numbers are written down as soon as it is through, so a study that is interrupted goes on from there.
+"""
+
+import json
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Executor, as_completed
+from dataclasses import dataclass
+from functools import cache
+from hashlib import sha256
+from pathlib import Path
+from time import perf_counter
+
+import numpy as np
+from tqdm import tqdm
+
+from .claims import CLAIMS, Claim, measure
+
+ORDERS = {"unshuffled": False, "shuffled": True}
+
+
+@dataclass(frozen=True)
+class Study:
+    """What many networks say.
+
+    Attributes
+    ----------
+    seeds : tuple of int
+    claims : list of dict
+        As in ``claims.json``: "name", "article", "measure" and "agrees_if" of each claim; for each of "unshuffled" and
+        "shuffled" its "median", "quartiles" (the 25 % and the 75 % point), "agree" out of "seeds", and the "verdict".
+    experiments : list of dict
+        "name", and for each of "unshuffled" and "shuffled" of "mean_squared_error" and "segments" at the end the
+        "median" and the "quartiles".
+    seconds : float
+        What it took in all, on one core; kept results count as when they were made.
+    """
+
+    seeds: tuple[int, ...]
+    claims: list[dict]
+    experiments: list[dict]
+    seconds: float
+
+
+def study(seeds: Iterable[int], out: str | Path, executor: Executor | None = None, progress: bool = True) -> Study:
+    """Take a network of every seed through all experiments, with the article's batches and shuffled; judge the claims.
+
+    Parameters
+    ----------
+    seeds : iterable of int
+    out : path
+        Folder of ``claims.json``, ``experiments.json`` and, in ``seeds/``, what each network gave. What is there from
+        this very code is not made again.
+    executor : concurrent.futures.Executor
+        Runs the networks, two jobs a seed; in this process, one after the other, if not given. It must be able to
+        import tinymlp, and need not see ``out``.
+    progress : bool
+        Show a progress bar.
+
+    Returns
+    -------
+    Study
+
+    Raises
+    ------
+    ValueError
+        If there are no seeds, or one is there twice.
+    """
+    seeds = tuple(seeds)
+    if not seeds or len(set(seeds)) < len(seeds):
+        raise ValueError(f"seeds is {seeds}: give at least one, and each once")
+    folder = Path(out) / "seeds"
+    folder.mkdir(parents=True, exist_ok=True)
+    files = {(seed, order): folder / f"{seed}-{order}.json" for seed in seeds for order in ORDERS}
+    results = {job: kept for job, file in files.items() if (kept := _kept(file)) is not None}
+    missing = [job for job in files if job not in results]
+    with tqdm(total=len(files), initial=len(results), desc="study", unit="network", disable=not progress) as bar:
+        for job, result in _run(missing, executor):
+            _write(files[job], result)
+            results[job] = result
+            bar.update()
+
+    by_order = {order: [results[seed, order] for seed in seeds] for order in ORDERS}
+    claims = [
+        {"name": c.name, "article": c.article, "measure": c.measure, "agrees_if": f"{c.side} {c.bound:g}"}
+        | {order: judge(c, [r["claims"][c.name] for r in given]) for order, given in by_order.items()}
+        for c in CLAIMS
+    ]
+    experiments = [
+        {"name": name}
+        | {
+            order: {key: spread([r["experiments"][name][key] for r in given]) for key in numbers}
+            for order, given in by_order.items()
+        }
+        for name, numbers in results[seeds[0], "shuffled"]["experiments"].items()
+    ]
+    _write(Path(out) / "claims.json", claims)
+    _write(Path(out) / "experiments.json", experiments)
+    return Study(seeds, claims, experiments, sum(r["seconds"] for r in results.values()))
+
+
+def spread(values: Sequence[float]) -> dict:
+    """The median and the quartiles."""
+    low, median, high = np.quantile(values, (0.25, 0.5, 0.75)).tolist()
+    return {"median": median, "quartiles": [low, high]}
+
+
+def judge(claim: Claim, values: Sequence[float]) -> dict:
+    """How the values are spread, how many networks agree, and what that says of the claim.
+
+    It "holds" if at least nine tenths agree, "holds mostly" if at least two thirds do, else it "does not hold".
+    """
+    agree = sum(map(claim.agrees, values))
+    share = agree / len(values)
+    verdict = "holds" if share >= 9 / 10 else "holds mostly" if share >= 2 / 3 else "does not hold"
+    return spread(values) | {"agree": agree, "seeds": len(values), "verdict": verdict}
+
+
+def timed_measure(seed: int, order: str) -> dict:
+    """One job: the numbers of `measure`, what they took, and the code they are from."""
+    began = perf_counter()
+    numbers = measure(seed, ORDERS[order])
+    return {"seconds": perf_counter() - began, "code": _code()} | numbers
+
+
+def _run(jobs: list[tuple[int, str]], executor: Executor | None) -> Iterator[tuple[tuple[int, str], dict]]:
+    """Each job with its result, as they come; if one fails, those that wait are called off."""
+    if executor is None:
+        for job in jobs:
+            yield job, timed_measure(*job)
+        return
+    futures = {executor.submit(timed_measure, *job): job for job in jobs}
+    try:
+        for future in as_completed(futures):
+            yield futures[future], future.result()
+    except Exception:
+        for future in futures:
+            future.cancel()
+        raise
+
+
+@cache
+def _code() -> str:
+    """Changes with every line of tinymlp and with NumPy, so that results of other code are told apart."""
+    sources = [path.read_bytes() for path in sorted(Path(__file__).parent.glob("*.py"))]
+    return sha256(b"\0".join([*sources, np.__version__.encode()])).hexdigest()
+
+
+def _kept(file: Path) -> dict | None:
+    """The result in that file, unless there is none, or of other code."""
+    try:
+        result = json.loads(file.read_text("utf-8"))
+    except (OSError, ValueError):
+        return None
+    return result if isinstance(result, dict) and result.get("code") == _code() else None
+
+
+def _write(file: Path, content: object) -> None:
+    """Write JSON; all of it or nothing, whenever the process ends."""
+    half = file.with_suffix(".part")
+    half.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n", "utf-8")
+    os.replace(half, file)
