@@ -15,8 +15,7 @@ net = trained(seed=0)
 f = extract_segments(net, -2, 5)
 
 # 1. Once every corner has a cell to itself, with an empty one on either side, each counts twice unless it lies on a
-
-# point: 2 * corners + 1 segments, for every corner whose jump exceeds epsilon.
+#   grid point: 2 * corners + 1 segments, for every corner whose jump exceeds epsilon.
 fine = [detect_segments(net, -2, 5, points=300 * 2**k, dtype=np.float64).count for k in range(7)]
 print("1. float64:", fine)
 loud = int(np.sum(np.abs(f.jumps) > 1e-3))

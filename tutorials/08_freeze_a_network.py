@@ -1,0 +1,120 @@
+# %% [markdown]
+# # 8. Freeze a network, and measure it
+#
+# **You will** train networks on e^x, then on e^-x, see some of them stop learning for ever, measure it, and find out
+# why.
+#
+# **You will learn** how units die, why leaky ReLU helps, and why "it stopped learning" needs a fresh network beside it.
+#
+# **You need** lessons 3 and 4.
+
+# %%
+import numpy as np
+
+from tinymlp import Ensemble, find_regions, plot, sample, train
+from tinymlp.backprop import Memory, backward, forward
+from tinymlp.measures import explained_of
+from tinymlp.network import layer_views
+
+rising, falling = sample("exp", (-5, 5)), sample("exp_neg", (-5, 5))
+EPOCHS = 180
+
+# %% [markdown]
+# ## Is it the function, or the network?
+#
+# e^-x is e^x in a mirror, so it cannot be harder. If a network that knew e^x does badly on it, that alone says nothing:
+# compare it with a *fresh* one that is trained as long. How much of the samples' variance does each explain? We call a
+# network frozen if it explains less than half of what the fresh one does. One network is an anecdote, so take eight.
+
+
+# %%
+def explained(net, data):
+    """1 for a perfect fit, 0 for the best constant, and for anything worse."""
+    return max(0, 1 - np.mean((net(data.x) - data.y) ** 2) / np.var(data.y))
+
+
+def freeze(negative_slope):
+    """Eight networks after e^x and then e^-x, and the history of e^-x; prints what each explains beside a fresh one."""
+    old, fresh = (Ensemble([1, 10, 10, 10, 1], range(8), negative_slope) for _ in range(2))
+    train(old, rising, EPOCHS, shuffle=False)  # in order of x, as in the article
+    history = train(old, falling, EPOCHS, shuffle=False, snapshots=range(EPOCHS + 1))
+    train(fresh, falling, EPOCHS, shuffle=False)
+    shares = [explained(a, falling) / explained(b, falling) for a, b in zip(old.nets, fresh.nets)]
+    assert np.allclose(shares, [explained_of(a, b, falling) for a, b in zip(old.nets, fresh.nets)], atol=1e-6)
+    print(f"negative slope {negative_slope}: shares {np.round(shares, 2)}, {sum(s < 0.5 for s in shares)} frozen")
+    return old, history
+
+
+nets, history = freeze(negative_slope=0)
+
+# %% [markdown]
+# ## Why: silent units
+#
+# A unit that is off for a sample passes nothing on. Go through the layers, and count the units that are off for all.
+
+
+# %%
+def silent(net, x):
+    """For each hidden layer, how many units are off for every x."""
+    a, counts = x[None, :], []  # (units, n)
+    for W, b in zip(net.weights[:-1], net.biases[:-1]):
+        a = np.maximum(W @ a + b[:, None], 0)
+        counts.append(int((a == 0).all(axis=1).sum()))
+    return counts
+
+
+x = falling.x
+before = [net.copy(params) for net, params in zip(nets, history.snapshots[0])]
+print("silent units of 10 in each layer, left of -2, before e^-x:", [silent(net, x[x < -2]) for net in before])
+print("everywhere, after e^-x:", [silent(net, x) for net in nets])
+
+# %% [markdown]
+# On the left e^x is flat, and the cheapest way to be flat is to switch a layer off. There the network is a constant
+# then, just where e^-x is large: those samples can only lift the last bias. The others push down what is still on,
+# until a layer is silent for every sample. Watch one go; and ask for all of (-5, 5), not for samples only.
+
+# %%
+k = next(k for k in range(8) if 10 in silent(nets[k], x))
+layer = silent(nets[k], x).index(10)
+exactly = [int((states <= 0).all(axis=1).sum()) for states in find_regions(nets[k], -5, 5).states]
+print(f"network {k}: {silent(nets[k], x)} for the samples, {exactly} exactly")  # one may be on where no sample is
+
+_, (ax,) = plot.figure()
+by_epoch = [silent(nets[k].copy(params[k]), x) for _, params in sorted(history.snapshots.items())]
+for l, line in enumerate(zip(*by_epoch)):
+    ax.plot(line, color=plot.LAYER_COLORS[l], drawstyle="steps-post", label=f"layer {l}")
+ax.set(xscale="symlog", xlim=(0, EPOCHS), xlabel="epoch of e^-x", ylabel="silent units of 10")
+ax.legend()
+ax.figure.savefig("08_silent_units.png")
+
+# %% [markdown]
+# ## Why it cannot wake up
+#
+# A unit that is off for every sample gets no gradient, and what is before it gets none through it (lesson 3: the
+# sensitivity is multiplied by "on"). If a whole layer is silent, neither it nor any layer before it will ever change.
+
+# %%
+rows, targets = falling.columns(np.float32)  # (1, n) each
+memory, gradient = Memory(nets[k], len(falling)), np.zeros_like(nets[k].params)
+forward(nets[k], rows, memory)
+backward(nets[k], targets, memory, layer_views(gradient, nets[k].sizes))
+largest = [float(np.abs(g).max()) for g in layer_views(gradient, nets[k].sizes)]
+print("largest entry of the gradient, layer by layer:", [f"{g:.3g}" for g in largest])
+assert largest[: layer + 1] == [0.0] * (layer + 1)  # not small: zero
+
+# %% [markdown]
+# ## Leaky ReLU lets a hundredth through
+#
+# So no unit is ever silent, and the gradient always finds a way.
+
+# %%
+freeze(negative_slope=0.01)
+
+# %% [markdown]
+# ## Exercises
+#
+# 1. Wake the frozen network: change as few of its parameters as you can, and train on.
+# 2. Learn e^-x with a third of the learning rate. Guess first: do fewer freeze?
+# 3. What if the samples are shuffled? What if the two functions are e^(x/2) and e^(-x/2)?
+#
+# Solutions: `solutions/08_freeze_a_network.py`.
