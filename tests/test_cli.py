@@ -112,6 +112,8 @@ def test_fit_shuffles_unless_told_not_to(tmp_path):
         (["fit", "exp", "--width", "0"], "tinymlp fit: sizes is"),
         (["fit", "exp", "--depth", "-1"], "tinymlp fit: depth is -1"),
         (["fit", "exp", "--out", "no/such/folder/net.npz"], "tinymlp fit: there is no folder"),
+        (["fit", "exp", "--picture", "net.foo"], "tinymlp fit: --picture is net.foo: give it an ending out of "),
+        (["fit", "exp", "--picture", "net"], "tinymlp fit: --picture is net: give it an ending out of "),
         (["article", "--only", "exp,sine"], "tinymlp article: there is no experiment sine: give some of exp, snapping"),
         (["article", "--only", "exp", "--seeds", "3"], "tinymlp article: --seeds judges claims about all experiments"),
         (["article", "--jobs", "3"], "tinymlp article: --jobs is for the networks of --seeds: give both"),

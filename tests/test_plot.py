@@ -8,7 +8,7 @@ mpl.use("Agg")
 
 from matplotlib.colors import to_hex
 
-from tinymlp import MLP, Ensemble, detect_segments, extract_segments, plot, sample, train
+from tinymlp import MLP, Ensemble, History, detect_segments, extract_segments, plot, sample, train
 
 NET = MLP([1, 10, 10, 10, 1], seed=1)
 
@@ -105,6 +105,22 @@ def test_target_does_not_squash_the_network(ax, style):
     assert plot.segments(hat(), (-2, 2), target=np.cos, style=style).lines[-1].get_label() == "target"
 
 
+def test_a_pole_breaks_the_target(ax):
+    """Catches: a grey wall at the pole, which is no part of 1/x; a gap in a function that has none."""
+    plot.segments(hat(), (-2, 2), target="inverse", ax=ax)
+    x, y = lines_by_label(ax)["target"].get_data()
+    (gap,) = np.flatnonzero(np.isnan(y))
+    assert x[gap - 1] < 0 < x[gap + 1]
+    assert y[gap - 1] < -10 < 10 < y[gap + 1]
+    assert np.isfinite(plot.segments(hat(), (-2, 2), target="exp").lines[-1].get_ydata()).all()
+
+
+def test_one_segment_is_no_plural(ax):
+    """Catches: "1 segments"."""
+    plot.segments(MLP.from_weights([[[2]]], [[1]]), (0, 1), ax=ax)
+    assert ax.lines[0].get_label() == "1 segment"
+
+
 def test_a_constant_network_has_height(ax):
     """Catches: identical limits, which matplotlib warns of."""
     net = MLP([1, 2, 1])
@@ -114,11 +130,13 @@ def test_a_constant_network_has_height(ax):
 
 
 def test_losses(ax):
-    """Catches: a shifted epoch axis, a linear scale."""
-    history = train(MLP([1, 4, 1]), sample("sine", n=100), 6)
+    """Catches: a shifted epoch axis, a linear scale for losses that fall, a logarithmic one for flat ones."""
+    losses = np.array([5.0, 3.0, 2.0, 1.0, 0.8, 0.7])
+    history = History(losses, losses)
     assert plot.losses(history, ax=ax) is ax
     assert ax.lines[0].get_xydata().tolist() == [[k + 1, v] for k, v in enumerate(history.losses)]
     assert ax.get_yscale() == "log"
+    assert plot.losses(history, begin=1, end=4).get_yscale() == "linear"
     part = plot.losses(history, begin=2, end=5)
     assert part.lines[0].get_xdata().tolist() == [3, 4, 5]
     assert part.lines[0].get_ydata().tolist() == history.losses[2:5].tolist()

@@ -193,7 +193,7 @@ def chosen(names: str | None) -> list[Experiment]:
 
 @dataclass(frozen=True, eq=False)
 class Stage:
-    """The network at the moment of a picture: after so many epochs, with the round that comes next (or came last)."""
+    """The network at the moment of a picture: after so many epochs, with the round just learnt (or the first)."""
 
     epoch: int
     round: Round
@@ -243,13 +243,12 @@ def run(
     else:
         net = MLP(experiment.sizes, experiment.negative_slope, seed=seed)
     orders = np.random.default_rng(seed)  # one for all rounds, or each would repeat the orders of the one before
-    stages, histories = [], []
+    stages, histories = [Stage(0, experiment.rounds[0], net.copy())], []
     epoch = 0
     for r in experiment.rounds:
-        stages.append(Stage(epoch, r, net.copy()))
         histories.append(train(net, r.sample(), r.epochs, r.lr, experiment.batch_size, experiment.shuffle, seed=orders))
         epoch += r.epochs
+        stages.append(Stage(epoch, r, net.copy()))
         if after_round is not None:
             after_round(r.epochs)
-    stages.append(Stage(epoch, experiment.rounds[-1], net))
     return Run(experiment, seed, stages, sum(histories[1:], histories[0]))

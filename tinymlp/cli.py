@@ -143,6 +143,12 @@ def _fit(args: argparse.Namespace) -> None:
     for path in filter(None, (args.out, args.picture)):  # before the work, not after
         if not path.parent.is_dir():
             raise FileNotFoundError(f"there is no folder {path.parent} to save {path.name} in")
+    if args.picture:
+        from . import plot
+
+        formats = plot.figure()[0].canvas.get_supported_filetypes()
+        if args.picture.suffix[1:].lower() not in formats:
+            raise ValueError(f"--picture is {args.picture.name}: give it an ending out of {', '.join(formats)}")
     data = sample(args.function, args.interval, args.samples)
     net = MLP([1, *args.depth * [args.width], 1], args.negative_slope, seed=args.seed)
     try:

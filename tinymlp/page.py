@@ -9,6 +9,7 @@ from pathlib import Path
 from string import Template
 
 from .article import Run
+from .functions import named
 from .study import ORDERS, Study
 
 
@@ -48,6 +49,11 @@ def page(sections: Sequence[Section], seed: int, study: Study | None = None) -> 
     )
 
 
+def counted(n: int, noun: str) -> str:
+    """As in "1 segment", "2 boundaries"."""
+    return f"{n} {noun}" if n == 1 else f"{n} {noun}s".replace("ys", "ies")
+
+
 def _row(*cells: object) -> str:
     return "<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>"
 
@@ -72,7 +78,13 @@ def _experiment(s: Section) -> str:
         setting=escape(_setting(s.trained)),
         rows="\n".join(_row(p.moment, p.interval, p.loss, p.segments, p.boundaries, p.detected) for p in s.pictures),
         figures="".join(
-            _FIGURE.substitute(vars(p), detector_file=p.files[0], exact_file=p.files[1]) for p in s.pictures
+            _FIGURE.substitute(
+                vars(p),
+                detector_file=p.files[0],
+                exact_file=p.files[1],
+                exact=f"{counted(p.segments, 'segment')} exactly, {counted(p.boundaries, 'boundary')}",
+            )
+            for p in s.pictures
         ),
         final_loss=f"{history.losses[-1]:.4g}",
         article_loss=f"{history.article_losses[-1]:.4g}",
@@ -85,7 +97,7 @@ def _setting(trained: Run) -> str:
     e = trained.experiment
     parts = []
     for r, equal in groupby(e.rounds):
-        name = r.function if isinstance(r.function, str) else r.function.__name__
+        name = named(r.function).__name__
         samples = f"{r.n} samples on ({r.interval[0]:g}, {r.interval[1]:g})"
         parts.append(f"{len(list(equal))} × {r.epochs} epochs on {name}, {samples}, lr {r.lr:g}")
     batches = f"{'shuffled' if e.shuffle else 'unshuffled'} batches of {e.batch_size}"
@@ -201,8 +213,8 @@ took $minutes minutes of one core.</p>
 _FIGURE = Template("""
 <figure><div class="pair">
 <img src="$detector_file" width="550" height="360" alt="Segments as the detector sees them: $detected.">
-<img src="$exact_file" width="550" height="360" alt="Exact segments: $segments, with $boundaries boundaries.">
-</div><figcaption>On $interval, $moment: $segments segments exactly, $boundaries boundaries;
+<img src="$exact_file" width="550" height="360" alt="$exact.">
+</div><figcaption>On $interval, $moment: $exact;
 the detector counts $detected.</figcaption></figure>""")
 
 _SECTION = Template("""

@@ -40,7 +40,8 @@ def segments(
     interval : (start, stop)
         In units of x.
     target : str or callable
-        A function to draw behind, in grey. The picture's height is the network's, so it may leave the picture.
+        A function to draw behind, in grey. The picture's height is the network's, so it may leave the picture; where
+        it comes back from the other side, as at a pole, the line is broken.
     ax : matplotlib Axes
         A new figure's if not given.
     style : "exact" or "article"
@@ -65,13 +66,11 @@ def segments(
         y = _draw_exact(net_or_f, start, stop, ax, by_layer)
     else:
         y = _draw_article(net_or_f, start, stop, ax, points, epsilon)
-    if target is not None:
-        x = np.linspace(start, stop, 2000)
-        with np.errstate(all="ignore"):
-            ax.plot(x, named(target)(x), color="0.75", lw=3, zorder=0, label="target")
     low, high = float(np.min(y)), float(np.max(y))
     margin = 0.06 * (high - low) or 1.0
     ax.set_ylim(low - margin, high + margin)
+    if target is not None:
+        _draw_target(named(target), ax)
     ax.set_xlabel("x")
     ax.set_ylabel("y")
     return ax
@@ -81,7 +80,7 @@ def _draw_exact(net_or_f: MLP | PiecewiseLinear, start: float, stop: float, ax: 
     """The polyline through all breakpoints and the dots on it; returns its heights."""
     f = extract_segments(net_or_f, start, stop) if isinstance(net_or_f, MLP) else net_or_f.clip(start, stop)
     x = np.concatenate([[f.start], f.breakpoints, [f.stop]])
-    ax.plot(x, f(x), color="0.15", lw=1.2, label=f"{len(f)} segments")
+    ax.plot(x, f(x), color="0.15", lw=1.2, label=f"{len(f)} segment{'s' * (len(f) > 1)}")
     layers = np.array([min(owners)[0] for owners in f.owners], int)
     shown = [(layer, f.is_breakpoint & (layers == layer), f"layer {layer}") for layer in np.unique(layers)]
     if not by_layer:
@@ -111,8 +110,20 @@ def _draw_article(
     return seen.y
 
 
+def _draw_target(target: Function, ax: Axes) -> None:
+    """A grey line, with a gap wherever it leaves the picture on one side and comes back from the other."""
+    (bottom, top), x = ax.get_ylim(), np.linspace(*ax.get_xlim(), 2000)
+    with np.errstate(all="ignore"):
+        y = np.asarray(target(x), np.float64)
+    side = (y > top) * 1 - (y < bottom) * 1
+    gaps = np.flatnonzero(side[1:] * side[:-1] < 0) + 1
+    ax.plot(np.insert(x, gaps, x[gaps]), np.insert(y, gaps, np.nan), color="0.75", lw=3, zorder=0, label="target")
+
+
 def losses(history: History, begin: int = 0, end: int | None = None, ax: Axes | None = None) -> Axes:
-    """Draw the loss of each epoch from begin to end (excluded) on a logarithmic scale; a line for each network.
+    """Draw the loss of each epoch from begin to end (excluded); a line for each network.
+
+    The scale is logarithmic if some loss is more than three times another, linear if they are closer.
 
     Parameters
     ----------
@@ -127,7 +138,8 @@ def losses(history: History, begin: int = 0, end: int | None = None, ax: Axes | 
         raise ValueError(f"begin, end are {begin}, {end}: nothing is left of {len(history)} epochs")
     ax = _axes(ax)
     ax.plot(chosen + 1, history.losses[begin:end], lw=1.2 if history.losses.ndim == 1 else 0.5)
-    ax.set_yscale("log")
+    if np.max(history.losses[begin:end]) > 3 * np.min(history.losses[begin:end]):
+        ax.set_yscale("log")
     ax.set_xlabel("epoch")
     ax.set_ylabel("mean squared error")
     return ax

@@ -9,7 +9,8 @@ from tqdm import tqdm
 from . import plot
 from .article import Experiment, Run, Stage, View, run
 from .detector import detect_segments
-from .page import Picture, Section, page
+from .functions import named
+from .page import Picture, Section, counted, page
 from .segments import extract_segments
 from .study import Study
 
@@ -60,20 +61,36 @@ def _draw_stage(trained: Run, stage: Stage, view: View, out: Path, name: str) ->
 
     fig, (ax,) = plot.figure()
     plot.segments(stage.net, view.interval, stage.round.function, ax, style="article", points=view.points)
-    ax.set_title(f"detector, {view.points} points: {detected} segments")
-    fig.savefig(out / files[0])
+    ax.set_title(f"detector, {view.points} points: {counted(detected, 'segment')}")
+    _save(fig, out / files[0])
 
     fig, (ax,) = plot.figure()
-    plot.segments(f, view.interval, stage.round.function, ax).legend(fontsize="small")
-    ax.set_title(f"exact: {len(f)} segments, {len(f.boundaries)} boundaries")
-    fig.savefig(out / files[1])
+    plot.segments(f, view.interval, stage.round.function, ax)
+    ax.set_title(f"exact: {counted(len(f), 'segment')}, {counted(len(f.boundaries), 'boundary')}")
+    _save(fig, out / files[1])
 
     return Picture(
         files,
-        moment=f"after {stage.epoch} epochs" if stage.epoch else "untrained",
+        moment=_moment(trained, stage),
         interval=f"({view.interval[0]:g}, {view.interval[1]:g})",
         loss=f"{trained.history.losses[stage.epoch - 1]:.4g}" if stage.epoch else "–",
         segments=len(f),
         boundaries=len(f.boundaries),
         detected=detected,
     )
+
+
+def _save(fig: plot.Figure, path: Path) -> None:
+    """Save a picture with its legend below it: it hides nothing, and the axes of both styles are of one size."""
+    tight = {"columnspacing": 1.0, "handlelength": 1.2, "handletextpad": 0.4}
+    fig.legend(loc="outside lower center", ncols=6, fontsize="small", frameon=False, **tight)
+    fig.savefig(path)
+
+
+def _moment(trained: Run, stage: Stage) -> str:
+    """When it was: after how many epochs, and of what if the experiment has several functions."""
+    e = trained.experiment
+    if stage.epoch == 0:
+        return f"as {e.continues.name} left it" if e.continues else "untrained"
+    several = len({r.function for r in e.rounds}) > 1
+    return f"after {stage.epoch} epochs" + (f", the last on {named(stage.round.function).__name__}" if several else "")
