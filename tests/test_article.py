@@ -227,7 +227,7 @@ def test_the_page_with_claims(tmp_path, agree):
     flat = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", text))
     assert "unshuffled 0.163 −0.837 … 1.16 8 of 8 holds shuffled −3 −4 … −2" in flat
     assert f"{agree} of 8 {'holds' if agree == 8 else 'does not hold'}" in flat
-    assert "sine-10 0.163 0 … 0 0.0026 0 … 0 0.163 0 … 0 0.0026 0 … 0" in flat
+    assert "sine-10 unshuffled 0.163 0 … 0 0.163 0 … 0 shuffled 0.0026 0 … 0 0.0026 0 … 0" in flat
     assert "With these batches the median error is 0.163 with 0.163 segments, and 0 of 8 networks learn it." in flat
     assert f"the median error is 0.0026 with 0.0026 segments, and {8 - agree} of 8 networks learn it." in flat
     assert ("not exhausted" in flat) == (agree == 2)

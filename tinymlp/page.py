@@ -132,10 +132,11 @@ def _claim(claim: dict) -> str:
 
 def _numbers(experiment: dict, titles: dict[str, str]) -> str:
     name = experiment["name"]
-    return _row(
-        f'<a href="#{name}">{escape(titles.get(name, name))}</a>',
-        *(_spread(experiment[order][key]) for key in ("mean_squared_error", "segments") for order in ORDERS),
-    )
+    rows = [
+        _row(order, *(_spread(experiment[order][key]) for key in ("mean_squared_error", "segments")))
+        for order in ORDERS
+    ]
+    return _NUMBERS.substitute(name=name, title=escape(titles.get(name, name)), rows="\n".join(rows))
 
 
 def _spread(numbers: dict) -> str:
@@ -184,6 +185,12 @@ _CLAIM = Template("""
 $rows
 </tbody>""")
 
+_NUMBERS = Template("""
+<tbody>
+<tr><th colspan="3"><a href="#$name">$title</a></th></tr>
+$rows
+</tbody>""")
+
 _CLAIMS = Template("""
 <section id="claims">
 <h2>What it claims, on $networks networks</h2>
@@ -199,14 +206,12 @@ $claims
 <h3>The hidden variable: the order of the samples</h3>
 $hidden
 <h3>Every experiment, on $networks networks</h3>
-<table>
-<thead><tr><th>experiment</th><th>error, unshuffled</th><th>error, shuffled</th><th>segments, unshuffled</th>
-<th>segments, shuffled</th></tr></thead>
-<tbody>
+<table class="claims">
+<thead><tr><th>batches</th><th>mean squared error</th><th>exact segments</th></tr></thead>
 $experiments
-</tbody></table>
-<p class="setting">Mean squared error of the network at the end over all samples of its last round, and exact
-segments on the interval shown; medians and quartiles. The $networks networks, with the extra ones that the claims need,
+</table>
+<p class="setting">Of the networks at the end, over all samples of the last round and on the interval shown; medians and
+quartiles. The $networks networks, with the extra ones that the claims need,
 took $minutes minutes of one core.</p>
 </section>""")
 
