@@ -6,7 +6,7 @@ import pytest
 from tinymlp import MLP, Dataset, History, sample
 from tinymlp.measures import (
     carried_in,
-    corners,
+    count_breakpoints,
     explained_of,
     jitter,
     mean_squared_error,
@@ -44,6 +44,13 @@ def test_errors():
     assert unexplained(line(0.0, 0.0), data) == pytest.approx(14 / 5)
 
 
+def test_a_column_of_y():
+    """Catches: (n,) minus (n, 1), which is (n, n)."""
+    x, y = np.array([0.0, 1.0, 2.0, 3.0]), np.array([0.0, 2.0, 4.0, 6.0])
+    assert mean_squared_error(line(2.0, 1.0), Dataset(x, y[:, None])) == 1
+    assert mean_squared_error(line(2.0, 1.0), Dataset(x[:, None], y)) == 1
+
+
 def test_error_is_taken_in_float64():
     """Catches: the sum of ten thousand squares in float32, or y rounded to it."""
     net = MLP([1, 10, 1], seed=1)
@@ -61,10 +68,10 @@ def test_explained_of():
     assert explained_of(bad, bad_too, data) == 1
 
 
-def test_corners_and_steepest():
+def test_count_breakpoints_and_steepest():
     """Catches: segments for corners, corners outside, a slope whose sign is forgotten."""
-    assert corners(HAT, -5, 5) == 3
-    assert corners(HAT, -0.5, 5) == 2
+    assert count_breakpoints(HAT, -5, 5) == 3
+    assert count_breakpoints(HAT, -0.5, 5) == 2
     assert steepest(line(-3.0, 0.0), 0, 1) == 3
     assert steepest(HAT, 1.5, 2) == 0
 
@@ -77,6 +84,9 @@ def test_corners_and_steepest():
         ((6, 1), (1, 6), 0),  # one in, one out
         ((6, 7), (4, 3), 2),
         ((6, 1), (9, 2), 0),  # moved, but not across
+        ((300, 1), (-300, 1), 1),
+        ((6, 6), (4, 4), 2),  # two units that bend at one place
+        ((5, 1), (4, 1), 0),  # at x is not right of it
     ],
 )
 def test_carried_in(before, after, carried):
@@ -91,8 +101,15 @@ def test_carried_in_does_not_count_births():
     assert carried_in(two, one, 5) == 0
 
 
+def test_carried_in_looks_at_breakpoints():
+    """Catches: switches that nobody listens to, counted as if they bent the output."""
+    heard = MLP.from_weights([[[1], [1]], [[1, 1]]], [[-6, -1], [0]])
+    unheard = MLP.from_weights([[[1], [1]], [[0, 1]]], [[-4, -1], [0]])
+    assert carried_in(heard, unheard, 5) == 0
+    assert count_breakpoints(unheard, 0, 10) == 1
+
+
 def test_jitter():
-    """Catches: differences that are not relative, a mean that one jump decides."""
-    losses = np.array([1.0, 1.1, 1.0, 1.1, 1.0, 500.0])
-    assert jitter(History(losses, losses)) == pytest.approx(np.log(1.1))
-    assert jitter(History(100 * losses, losses)) == pytest.approx(np.log(1.1))
+    """Catches: falls counted for rises, a share of losses and not of steps, a plateau that rises."""
+    losses = np.array([4.0, 5.0, 3.0, 3.0, 6.0])
+    assert jitter(History(losses, losses)) == 2 / 4

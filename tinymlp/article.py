@@ -53,6 +53,11 @@ class Experiment:
     shuffle: bool = False  # the article's batches are slices of the x axis
     continues: "Experiment | None" = None  # goes on with the network that this one leaves
 
+    @property
+    def generation(self) -> int:
+        """How many experiments its network has been through before."""
+        return self.continues.generation + 1 if self.continues else 0
+
 
 EXP = Experiment(
     name="exp",
@@ -217,7 +222,7 @@ class Run:
     @property
     def data(self) -> Dataset:
         """The samples of the last round."""
-        return self.experiment.rounds[-1].sample()
+        return self.stages[-1].round.sample()
 
 
 def run(
@@ -242,7 +247,7 @@ def run(
         net = run(experiment.continues, seed).net
     else:
         net = MLP(experiment.sizes, experiment.negative_slope, seed=seed)
-    orders = np.random.default_rng(seed)  # one for all rounds, or each would repeat the orders of the one before
+    orders = np.random.default_rng([seed, experiment.generation])  # one for all rounds, or each would repeat the last
     stages, histories = [Stage(0, experiment.rounds[0], net.copy())], []
     epoch = 0
     for r in experiment.rounds:

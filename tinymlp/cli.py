@@ -125,12 +125,14 @@ def _article(args: argparse.Namespace) -> None:
 
 def _study(args: argparse.Namespace, out: Path) -> Study:
     """The claims on many networks, in processes of their own, which Ctrl-C ends at once."""
+    jobs = min(args.jobs or os.cpu_count() or 1, 2 * args.seeds, 61)  # Windows waits for no more than 61
     ignore_ctrl_c = signal.signal, (signal.SIGINT, signal.SIG_IGN)  # theirs; ours ends them
-    with ProcessPoolExecutor(args.jobs or os.cpu_count(), get_context("spawn"), *ignore_ctrl_c) as processes:
+    others = active_children()
+    with ProcessPoolExecutor(jobs, get_context("spawn"), *ignore_ctrl_c) as processes:
         try:
             studied = study(range(args.seed, args.seed + args.seeds), out, processes)
         except KeyboardInterrupt:
-            for process in active_children():
+            for process in set(active_children()).difference(others):
                 process.terminate()
             raise KeyboardInterrupt(f"interrupted; {out / 'seeds'} keeps what is done, run again to go on") from None
     print(f"wrote {out / 'claims.json'}")

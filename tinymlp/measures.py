@@ -17,7 +17,8 @@ def quotient(a: float, b: float) -> float:
 
 def mean_squared_error(net: MLP, data: Dataset) -> float:
     """Of the network as it is now, over all samples, in units of y squared."""
-    return float(np.mean((net(data.x) - data.y) ** 2))
+    rows = len(data), -1  # y may be (n,) or (n, outputs)
+    return float(np.mean((net(data.x).reshape(rows) - data.y.reshape(rows)) ** 2))
 
 
 def unexplained(net: MLP, data: Dataset) -> float:
@@ -34,28 +35,29 @@ def explained_of(net: MLP, other: MLP, data: Dataset) -> float:
     return quotient(mine, others)
 
 
-def corners(net: MLP, start: float, stop: float) -> int:
+def count_breakpoints(net: MLP, start: float, stop: float) -> int:
     """How many breakpoints lie strictly between start and stop."""
     return len(extract_segments(net, start, stop).breakpoints)
 
 
 def carried_in(before: MLP, after: MLP, x: float) -> int:
-    """How many corners hidden units carried across x from its right to its left, less those they carried out.
+    """How many breakpoints hidden units carried across x from its right to its left, less those they carried out.
 
-    A unit carried one in if, after, it has one less on the right and one more on the left. (Corners have no names,
-    only owners; a unit that loses a corner on one side while it gains another on the other is not told apart.)
+    A unit carried one in if, after, it has one less on the right and one more on the left. (Breakpoints have no names,
+    only owners. So a unit that loses one on one side and gains another on the other counts, too: compare networks that
+    are not far apart.)
     """
-    sides = []  # of each network, how many corners a unit has on a side
+    sides = []  # of each network, how many breakpoints a unit has on a side
     for net in (before, after):
         f = extract_segments(net)
         pairs = zip(f.breakpoints.tolist(), f.breakpoint_owners, strict=True)
         sides.append(Counter((at > x, unit) for at, owners in pairs for unit in owners))
     then, now = sides
-    net_carried = 0
-    for unit in {unit for _, unit in (*then, *now)}:
+    carried = 0
+    for unit in {unit for _, unit in now}:
         left, right = (now[side, unit] - then[side, unit] for side in (False, True))
-        net_carried += min(max(left, 0), max(-right, 0)) - min(max(-left, 0), max(right, 0))
-    return net_carried
+        carried += min(max(left, 0), max(-right, 0)) - min(max(-left, 0), max(right, 0))
+    return carried
 
 
 def steepest(net: MLP, start: float, stop: float) -> float:
@@ -64,5 +66,5 @@ def steepest(net: MLP, start: float, stop: float) -> float:
 
 
 def jitter(history: History) -> float:
-    """How much the loss changes from one epoch to the next, relative to itself: the median of abs(d ln loss)."""
-    return float(np.median(np.abs(np.diff(np.log(history.losses)))))
+    """In which share of the epochs the loss of a network is higher than in the epoch before."""
+    return float(np.mean(np.diff(history.losses) > 0))

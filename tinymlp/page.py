@@ -145,8 +145,8 @@ def _spread(numbers: dict) -> str:
 
 
 def _short(value: float) -> str:
-    text = f"{value:.0f}" if abs(value) >= 1000 else f"{round(value, 5):.3g}"
-    return text.replace("-", "−")
+    """Three digits, of what is more than a hundred-thousandth."""
+    return f"{float(f'{round(value, 5):.3g}') + 0.0:g}".replace("-", "−")
 
 
 def _hidden_variable(study: Study) -> str:
@@ -163,13 +163,13 @@ def _hidden_variable(study: Study) -> str:
     turned = [c["article"] for c in study.claims if c["unshuffled"]["verdict"] != c["shuffled"]["verdict"]]
     return _HIDDEN.substitute(
         said,
-        conclusion=_NOT_EXHAUSTED if learn["shuffled"] > learn["unshuffled"] else "",
+        conclusion=_NOT_EXHAUSTED if exhausts["shuffled"]["verdict"] == "does not hold" else "",
         turned="\n".join(f"<li>{escape(words)}</li>" for words in turned) or "<li>none</li>",
     )
 
 
-_NOT_EXHAUSTED = """<b>So the network was not exhausted.</b> It has as many segments as those that learn; what keeps it
-from placing them is the order of its samples. (Tutorial 9 shows it in the gradients.)"""
+_NOT_EXHAUSTED = """<b>So the network was not exhausted</b>: nothing but the order of its samples differs. (What that
+does to the gradients, tutorial 9 shows.)"""
 
 _HIDDEN = Template("""
 <p>In the article every batch is a slice of the x axis. Take the sine on (−10, 10) at width 10, where it saw its network
@@ -212,7 +212,7 @@ $experiments
 </table>
 <p class="setting">Of the networks at the end, over all samples of the last round and on the interval shown; medians and
 quartiles. The $networks networks, with the extra ones that the claims need,
-took $minutes minutes of one core.</p>
+took $minutes minutes, added up over all processes.</p>
 </section>""")
 
 _FIGURE = Template("""

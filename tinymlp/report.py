@@ -10,6 +10,7 @@ from . import plot
 from .article import Experiment, Run, Stage, View, run
 from .detector import detect_segments
 from .functions import named
+from .network import MLP
 from .page import Picture, Section, counted, page
 from .segments import extract_segments
 from .study import Study
@@ -23,12 +24,15 @@ def write_report(
     With a `study`, the page has the verdicts on the article's claims.
     """
     out.mkdir(parents=True, exist_ok=True)
-    sections = []
+    sections: list[Section] = []
+    nets: dict[str, MLP] = {}  # at the end of each experiment, for those that continue it
     for experiment in experiments:
         began = perf_counter()
         epochs = sum(r.epochs for r in experiment.rounds)
         with tqdm(total=epochs, desc=f"{experiment.name}: train", unit="epoch", disable=not progress) as bar:
-            trained = run(experiment, seed, after_round=bar.update)
+            start = nets.get(experiment.continues.name) if experiment.continues else None
+            trained = run(experiment, seed, start, after_round=bar.update)
+            nets[experiment.name] = trained.net
         drawing_began = perf_counter()
         pictures = _draw(trained, out, progress)
         sections.append(Section(trained, pictures, (drawing_began - began, perf_counter() - drawing_began)))

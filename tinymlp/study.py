@@ -8,7 +8,6 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Executor, as_completed
 from dataclasses import dataclass
-from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from time import perf_counter
@@ -17,6 +16,7 @@ import numpy as np
 from tqdm import tqdm
 
 from .claims import CLAIMS, Claim, measure
+from .train import TrainingDiverged
 
 ORDERS = {"unshuffled": False, "shuffled": True}
 
@@ -35,7 +35,7 @@ class Study:
         "name", and for each of "unshuffled" and "shuffled" of "mean_squared_error" and "segments" at the end the
         "median" and the "quartiles".
     seconds : float
-        What it took in all, on one core; kept results count as when they were made.
+        What the jobs took, added up; kept results count as when they were made.
     """
 
     seeds: tuple[int, ...]
@@ -67,6 +67,12 @@ def study(seeds: Iterable[int], out: str | Path, executor: Executor | None = Non
     ------
     ValueError
         If there are no seeds, or one is there twice.
+    RuntimeError
+        If training diverges for some seed, or the executor runs other code than this.
+
+    Notes
+    -----
+    If one job fails, those that wait are called off. At Ctrl-C that is left to the executor's owner.
     """
     seeds = tuple(seeds)
     if not seeds or len(set(seeds)) < len(seeds):
@@ -78,6 +84,8 @@ def study(seeds: Iterable[int], out: str | Path, executor: Executor | None = Non
     missing = [job for job in files if job not in results]
     with tqdm(total=len(files), initial=len(results), desc="study", unit="network", disable=not progress) as bar:
         for job, result in _run(missing, executor):
+            if result["code"] != CODE:
+                raise RuntimeError("the executor runs another version of tinymlp or NumPy than this process")
             _write(files[job], result)
             results[job] = result
             bar.update()
@@ -121,12 +129,15 @@ def judge(claim: Claim, values: Sequence[float]) -> dict:
 def timed_measure(seed: int, order: str) -> dict:
     """One job: the numbers of `measure`, what they took, and the code they are from."""
     began = perf_counter()
-    numbers = measure(seed, ORDERS[order])
-    return {"seconds": perf_counter() - began, "code": _code()} | numbers
+    try:
+        numbers = measure(seed, ORDERS[order])
+    except TrainingDiverged as error:
+        raise RuntimeError(f"seed {seed}, {order}: {error}") from error
+    return {"seconds": perf_counter() - began, "code": CODE} | numbers
 
 
 def _run(jobs: list[tuple[int, str]], executor: Executor | None) -> Iterator[tuple[tuple[int, str], dict]]:
-    """Each job with its result, as they come; if one fails, those that wait are called off."""
+    """Each job with its result, as they come; if one fails, here or there, those that wait are called off."""
     if executor is None:
         for job in jobs:
             yield job, timed_measure(*job)
@@ -135,17 +146,19 @@ def _run(jobs: list[tuple[int, str]], executor: Executor | None) -> Iterator[tup
     try:
         for future in as_completed(futures):
             yield futures[future], future.result()
-    except Exception:
+    except (Exception, GeneratorExit):
         for future in futures:
             future.cancel()
         raise
 
 
-@cache
-def _code() -> str:
-    """Changes with every line of tinymlp and with NumPy, so that results of other code are told apart."""
-    sources = [path.read_bytes() for path in sorted(Path(__file__).parent.glob("*.py"))]
+def code_of(folder: Path) -> str:
+    """Changes with every line of the modules there and with NumPy, so that results of other code are told apart."""
+    sources = [path.read_bytes() for path in sorted(folder.glob("*.py"))]
     return sha256(b"\0".join([*sources, np.__version__.encode()])).hexdigest()
+
+
+CODE = code_of(Path(__file__).parent)  # as it was when it was loaded
 
 
 def _kept(file: Path) -> dict | None:
@@ -154,11 +167,11 @@ def _kept(file: Path) -> dict | None:
         result = json.loads(file.read_text("utf-8"))
     except (OSError, ValueError):
         return None
-    return result if isinstance(result, dict) and result.get("code") == _code() else None
+    return result if isinstance(result, dict) and result.get("code") == CODE else None
 
 
 def _write(file: Path, content: object) -> None:
     """Write JSON; all of it or nothing, whenever the process ends."""
-    half = file.with_suffix(".part")
+    half = file.with_suffix(f".{os.getpid()}.part")
     half.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n", "utf-8")
     os.replace(half, file)

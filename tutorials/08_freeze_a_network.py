@@ -22,9 +22,9 @@ EPOCHS = 180
 # %% [markdown]
 # ## Is it the function, or the network?
 #
-# e^-x is e^x in a mirror, so it cannot be harder. If a network that knew e^x does badly on it, that alone says nothing:
-# compare it with a *fresh* one that is trained as long. How much of the samples' variance does each explain? We call a
-# network frozen if it explains less than half of what the fresh one does. One network is an anecdote, so take eight.
+# If a network that knew e^x does badly on e^-x, that alone says nothing: maybe e^-x is hard, with batches from left to
+# right. Compare it with a *fresh* one that is trained as long. How much of the samples' variance does each explain? We
+# call a network frozen if it explains less than half of what the fresh one does. One network is an anecdote; take eight.
 
 
 # %%
@@ -71,7 +71,7 @@ print("everywhere, after e^-x:", [silent(net, x) for net in nets])
 # %% [markdown]
 # On the left e^x is flat, and the cheapest way to be flat is to switch a layer off. There the network is a constant
 # then, just where e^-x is large: those samples can only lift the last bias. The others push down what is still on,
-# until a layer is silent for every sample. Watch one go; and ask for all of (-5, 5), not for samples only.
+# in most of these networks until a layer is silent for every sample. Watch one go, and compare with all of (-5, 5).
 
 # %%
 k = next(k for k in range(8) if 10 in silent(nets[k], x))
@@ -91,7 +91,7 @@ ax.figure.savefig("08_silent_units.png")
 # ## Why it cannot wake up
 #
 # A unit that is off for every sample gets no gradient, and what is before it gets none through it (lesson 3: the
-# sensitivity is multiplied by "on"). If a whole layer is silent, neither it nor any layer before it will ever change.
+# sensitivity is multiplied by "on"). If a whole layer is silent, neither it nor any layer before it learns any more.
 
 # %%
 rows, targets = falling.columns(np.float32)  # (1, n) each

@@ -82,8 +82,8 @@ axes[0].figure.savefig("09_do_batches_agree.png")
 # ## What Adam makes of it
 #
 # Adam divides the mean of the gradients by the root of their mean square (lesson 4). If they agree, that is 1, and each
-# parameter moves by `lr` a step. If they contradict each other, the mean is small but the root is not: hardly a move.
-# Early in training it is worst.
+# parameter moves by `lr` a step. If they contradict each other, the mean is small but the root is not: a shorter move.
+# Early in training it is hardly one.
 
 # %%
 early = MLP(SIZES)

@@ -19,19 +19,19 @@ def median_error(data, epochs=EPOCHS, width=10, **how):
 ordered = median_error(data, shuffle=False)
 print(f"in order of x {ordered:.4f}, shuffled {median_error(data, shuffle=True):.4f}")
 
-# 1. Yes: a batch need only be a fair sample of the whole axis. It need not be another one in every epoch.
+# 1. Yes, and for these eight networks it is even better: a batch must be a fair sample of the axis, not always another.
 order = np.random.default_rng(0).permutation(len(data))
 once = median_error(Dataset(data.x[order], data.y[order]), shuffle=False)
 print(f"1. shuffled once {once:.4f}")
 assert once < ordered / 2
 
-# 2. Better than slices, since nothing contradicts itself. Not better than shuffled batches, whose small disagreements
-#    shake a network out of where it is stuck; and each step costs eight times as much.
+# 2. Better than slices, since nothing contradicts itself; but not better than shuffled batches, and each step costs
+#    eight times as much. That one gradient is exact is no merit of its own.
 whole = median_error(data, 8 * EPOCHS, shuffle=False, batch_size=10_000)
 print(f"2. all samples in each of as many steps {whole:.4f}")
 assert whole < ordered
 
-# 3. Epochs: a slow network arrives in the end, and a wide one is pulled to and fro as well. Shuffling costs nothing.
+# 3. Epochs: what is slow arrives in the end. Width does not help here. And shuffling costs nothing.
 wide, long = median_error(data, width=30, shuffle=False), median_error(data, 8 * EPOCHS, shuffle=False)
 print(f"3. width 30 {wide:.4f}, eight times the epochs {long:.4f}")
 assert long < ordered
