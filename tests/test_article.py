@@ -227,6 +227,8 @@ def test_the_page_with_claims(tmp_path, agree):
     page = Page(text)
     assert not page.open
     assert "What it claims, on 8 networks" in text
+    assert "(seeds 0 to 7)" in text
+    assert "With so few networks" in text
     assert "It is &lt;exhausted&gt;." in text
     assert "Measured: error &amp; more. Agrees if above 0.1." in text
     assert "1.5 minutes, added up" in text

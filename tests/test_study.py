@@ -1,7 +1,7 @@
 """Many networks: verdicts, files, and going on after an interruption."""
 
 import json
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import replace
 from time import sleep
 
@@ -151,6 +151,22 @@ def test_a_result_that_cannot_be_written_stops_the_study(tmp_path, calls, monkey
     assert not list(tmp_path.glob("seeds/*"))
 
 
+def test_ctrl_c_calls_off_what_waits(tmp_path, calls, monkeypatch):
+    """Catches: an executor that runs a hundred jobs more for somebody who has left."""
+
+    def third_is_interrupted(iterator):
+        for k, future in enumerate(as_completed(iterator)):
+            if k == 3:
+                raise KeyboardInterrupt
+            yield future
+
+    monkeypatch.setattr(tinymlp.study, "as_completed", third_is_interrupted)
+    with ThreadPoolExecutor(1) as thread, pytest.raises(KeyboardInterrupt):
+        study(range(50), tmp_path, thread, progress=False)
+    assert len(calls) < 50
+    assert len(list(tmp_path.glob("seeds/*.json"))) == 3
+
+
 def test_any_executor_will_do(tmp_path, calls):
     """Catches: a study that depends on who runs it, or on which job is through first."""
     with ThreadPoolExecutor(3) as threads:
@@ -173,9 +189,9 @@ def test_a_job_that_fails_stops_the_study(tmp_path, calls, monkeypatch):
     assert len(calls) < 100
 
 
-@pytest.mark.parametrize("seeds", [(), (1, 2, 1)])
+@pytest.mark.parametrize("seeds", [(), (1, 2, 1), (0, -1)])
 def test_bad_seeds(tmp_path, seeds):
     """Catches: a verdict on no networks, or on one counted twice."""
-    with pytest.raises(ValueError, match=r"seeds is .*: give at least one, and each once"):
+    with pytest.raises(ValueError, match=r"seeds is .*: give one or more different integers >= 0"):
         study(seeds, tmp_path)
     assert not list(tmp_path.iterdir())

@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import sys
+import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from importlib.metadata import version
@@ -132,6 +133,7 @@ def _study(args: argparse.Namespace, out: Path) -> Study:
         try:
             studied = study(range(args.seed, args.seed + args.seeds), out, processes)
         except KeyboardInterrupt:
+            threading.excepthook = lambda _: None  # Python 3.11's pool stumbles over jobs that were called off
             for process in set(active_children()).difference(others):
                 process.terminate()
             raise KeyboardInterrupt(f"interrupted; {out / 'seeds'} keeps what is done, run again to go on") from None

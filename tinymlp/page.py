@@ -112,7 +112,9 @@ def _setting(trained: Run) -> str:
 def _claims(study: Study, titles: dict[str, str]) -> str:
     """The verdicts, the numbers of every experiment, and what shuffling did to them."""
     return _CLAIMS.substitute(
-        networks=len(study.seeds),
+        networks=counted(len(study.seeds), "network"),
+        seeds=f"{min(study.seeds)} to {max(study.seeds)}",
+        few="With so few networks the verdicts mean little." if len(study.seeds) < 10 else "",
         minutes=f"{study.seconds / 60:.1f}",
         claims="\n".join(map(_claim, study.claims)),
         experiments="\n".join(_numbers(e, titles) for e in study.experiments),
@@ -193,10 +195,11 @@ $rows
 
 _CLAIMS = Template("""
 <section id="claims">
-<h2>What it claims, on $networks networks</h2>
-<p>The article drew its conclusions from one network each. Here every experiment is run on $networks, which differ in
-their first weights, and every conclusion has a number: its median and quartiles, how many networks agree, and a
-verdict. A claim <i>holds</i> if at least nine tenths agree, and <i>holds mostly</i> if two thirds do.</p>
+<h2>What it claims, on $networks</h2>
+<p>The article drew its conclusions from one network each. Here every experiment is run on $networks (seeds $seeds),
+which differ in their first weights, and every conclusion has a number: its median and quartiles, how many networks
+agree, and a verdict. A claim <i>holds</i> if at least nine tenths agree, and <i>holds mostly</i> if two thirds do.
+$few</p>
 <p>Everything is done twice: with the article's batches, which are slices of the x axis in the same order every time,
 and with the samples shuffled before each epoch. Nothing else differs.</p>
 <table class="claims">
@@ -205,13 +208,13 @@ $claims
 </table>
 <h3>The hidden variable: the order of the samples</h3>
 $hidden
-<h3>Every experiment, on $networks networks</h3>
+<h3>Every experiment, on $networks</h3>
 <table class="claims">
 <thead><tr><th>batches</th><th>mean squared error</th><th>exact segments</th></tr></thead>
 $experiments
 </table>
 <p class="setting">Of the networks at the end, over all samples of the last round and on the interval shown; medians and
-quartiles. The $networks networks, with the extra ones that the claims need,
+quartiles. The $networks, with the extra ones that the claims need,
 took $minutes minutes, added up over all processes.</p>
 </section>""")
 

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Executor, as_completed
 from dataclasses import dataclass
 from hashlib import sha256
+from operator import index
 from pathlib import Path
 from time import perf_counter
 
@@ -65,18 +66,15 @@ def study(seeds: Iterable[int], out: str | Path, executor: Executor | None = Non
 
     Raises
     ------
-    ValueError
-        If there are no seeds, or one is there twice.
+    ValueError, TypeError
+        If there are no seeds, one is there twice, or one is not an integer >= 0.
     RuntimeError
         If training diverges for some seed, or the executor runs other code than this.
 
-    Notes
-    -----
-    If one job fails, those that wait are called off. At Ctrl-C that is left to the executor's owner.
     """
-    seeds = tuple(seeds)
-    if not seeds or len(set(seeds)) < len(seeds):
-        raise ValueError(f"seeds is {seeds}: give at least one, and each once")
+    seeds = tuple(map(index, seeds))
+    if not seeds or len(set(seeds)) < len(seeds) or min(seeds) < 0:
+        raise ValueError(f"seeds is {seeds}: give one or more different integers >= 0")
     folder = Path(out) / "seeds"
     folder.mkdir(parents=True, exist_ok=True)
     files = {(seed, order): folder / f"{seed}-{order}.json" for seed in seeds for order in ORDERS}
@@ -137,7 +135,7 @@ def timed_measure(seed: int, order: str) -> dict:
 
 
 def _run(jobs: list[tuple[int, str]], executor: Executor | None) -> Iterator[tuple[tuple[int, str], dict]]:
-    """Each job with its result, as they come; if one fails, here or there, those that wait are called off."""
+    """Each job with its result, as they come. Those that wait are called off if one fails, or at Ctrl-C."""
     if executor is None:
         for job in jobs:
             yield job, timed_measure(*job)
@@ -146,10 +144,9 @@ def _run(jobs: list[tuple[int, str]], executor: Executor | None) -> Iterator[tup
     try:
         for future in as_completed(futures):
             yield futures[future], future.result()
-    except (Exception, GeneratorExit):
+    finally:
         for future in futures:
             future.cancel()
-        raise
 
 
 def code_of(folder: Path) -> str:

@@ -9,6 +9,7 @@
 
 # %%
 from collections import Counter
+from itertools import pairwise
 
 import numpy as np
 from matplotlib.animation import FuncAnimation, PillowWriter
@@ -76,8 +77,8 @@ FuncAnimation(fig, frame, frames=len(films)).save("07_segments.gif", PillowWrite
 # %% [markdown]
 # ## Do they come in from the right?
 #
-# The article watched such pictures and concluded that training calls segments in from the right. Count! A unit has
-# carried a corner in across x = 5 if, after, it has one less on the right and one more on the left.
+# The article watched such pictures and concluded that training calls segments in from the right. Count! From epoch to
+# epoch, a unit has carried a corner in across x = 5 if it has one less on the right and one more on the left.
 
 
 # %%
@@ -101,9 +102,9 @@ def came_in(before, after, at):
     return count
 
 
-count = came_in(films[0], films[-1], 5)
-assert count == carried_in(nets[0], nets[-1], 5)
-print(f"carried in from the right of 5: {count}, so {-count} went out")
+count = sum(came_in(f, g, 5) for f, g in pairwise(films))
+assert count == sum(carried_in(n, m, 5) for n, m in pairwise(nets))
+print(f"carried in from the right of 5, less those carried out: {count}")
 assert count < 0
 
 # %% [markdown]

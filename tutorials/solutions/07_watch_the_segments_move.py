@@ -1,5 +1,7 @@
 """Solutions of 07_watch_the_segments_move.py."""
 
+from itertools import pairwise
+
 import numpy as np
 
 from tinymlp import MLP, extract_segments, plot, sample, train
@@ -26,7 +28,7 @@ assert first[k] < 5 < last[k]  # out of the samples, to the right
 counts = {}
 for shuffle in (False, True):
     trained = [snapshots(seed, shuffle) for seed in range(8)]
-    counts[shuffle] = [carried_in(run[0], run[-1], 5) for run in trained]
+    counts[shuffle] = [sum(carried_in(n, m, 5) for n, m in pairwise(nets)) for nets in trained]
     print(f"2. shuffle={shuffle}: carried in, for each seed: {counts[shuffle]}")
     assert np.median(counts[shuffle]) < 0
 
