@@ -84,6 +84,31 @@ def test_run_from_a_given_network():
     assert (trained.stages[1].net.params == kept.params).all()
 
 
+def test_progress_is_told_round_by_round():
+    """Catches: a bar that runs past its end, by totals told for epochs."""
+    told = []
+    run(SHORT, after_round=told.append)
+    assert told == [2, 3]
+
+
+def test_a_continued_experiment_is_not_trained_twice(tmp_path, monkeypatch):
+    """Catches: the network of the first experiment trained anew for the second, or another one taken for it."""
+    import tinymlp.report
+
+    starts = []
+
+    def noted(experiment, seed, start=None, after_round=None):
+        starts.append(start)
+        return run(experiment, seed, start, after_round)
+
+    monkeypatch.setattr(tinymlp.report, "run", noted)
+    second = replace(SHORT, name="second", continues=SHORT)
+    write_report([SHORT, second], tmp_path, seed=3, progress=False)
+    assert starts[0] is None
+    assert (starts[1].params == run(SHORT, seed=3).net.params).all()
+    assert "as short left it" in (tmp_path / "index.html").read_text("utf-8")
+
+
 def test_shuffled_rounds_have_orders_of_their_own():
     """Catches: every round in the order of the first."""
     twice = replace(SHORT, rounds=(Round("exp", 1), Round("exp", 1)), shuffle=True)
