@@ -129,14 +129,19 @@ def _study(args: argparse.Namespace, out: Path) -> Study:
     jobs = min(args.jobs or os.cpu_count() or 1, 2 * args.seeds, 61)  # Windows waits for no more than 61
     ignore_ctrl_c = signal.signal, (signal.SIGINT, signal.SIG_IGN)  # theirs; ours ends them
     others = active_children()
-    with ProcessPoolExecutor(jobs, get_context("spawn"), *ignore_ctrl_c) as processes:
-        try:
-            studied = study(range(args.seed, args.seed + args.seeds), out, processes)
-        except KeyboardInterrupt:
-            threading.excepthook = lambda _: None  # Python 3.11's pool stumbles over jobs that were called off
-            for process in set(active_children()).difference(others):
-                process.terminate()
-            raise KeyboardInterrupt(f"interrupted; {out / 'seeds'} keeps what is done, run again to go on") from None
+    try:
+        with ProcessPoolExecutor(jobs, get_context("spawn"), *ignore_ctrl_c) as processes:
+            try:
+                studied = study(range(args.seed, args.seed + args.seeds), out, processes)
+            except KeyboardInterrupt:
+                threading.excepthook = lambda _: None  # Python 3.11's pool stumbles over jobs that were called off
+                for process in set(active_children()).difference(others):
+                    process.terminate()
+                raise
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(f"interrupted; {out / 'seeds'} keeps what is done, run again to go on") from None
+    finally:
+        threading.excepthook = threading.__excepthook__
     print(f"wrote {out / 'claims.json'}")
     return studied
 
