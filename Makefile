@@ -29,4 +29,4 @@ lint: .venv/installed-lint
 	touch $@
 
 clean:
-	rm -rf .venv article
+	rm -rf .venv article article-only

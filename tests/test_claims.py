@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from tinymlp import MLP, extract_segments, sample, train
-from tinymlp.article import EXPERIMENTS, Experiment, Round, View, run
-from tinymlp.claims import CLAIMS, less_steep, measure
+from tinymlp.article import EXPERIMENTS, run
+from tinymlp.claims import CLAIMS, less_steep
 
 EXPERIMENT = {e.name: e for e in EXPERIMENTS}
 
@@ -187,31 +187,3 @@ def test_bounds():
         bound = (above | below)[c.name]
         agrees = [c.agrees(bound + step) for step in (-0.01, 0, 0.01)]
         assert agrees == ([False, False, True] if c.name in above else [True, False, False]), c.name
-
-
-def test_measure(monkeypatch):
-    """Catches: shuffling that does not reach the training, or changes more than the order; a missing number."""
-    import tinymlp.claims
-
-    sine = short(EXPERIMENT["sine-10"])
-    later = Experiment("later", "", "", (Round("sine", 1, n=700),), View((-1, 2)), continues=sine)
-    monkeypatch.setattr(tinymlp.claims.article, "EXPERIMENTS", (sine, later))
-    one = replace(CLAIMS[0], name="one", value=lambda t: t(sine).net(0.5))
-    monkeypatch.setattr(tinymlp.claims, "CLAIMS", (one,))
-    for shuffle in (False, True):
-        net, orders = MLP(sine.sizes, seed=3), np.random.default_rng([3, 0])
-        for _ in range(6):
-            train(net, sample("sine", TEN), 1, shuffle=shuffle, seed=orders)
-        numbers = measure(3, shuffle)
-        assert numbers["claims"] == {"one": float(net(0.5))}
-        assert set(numbers["experiments"]) == {"sine-10", "later"}
-        assert numbers["experiments"]["sine-10"] == {
-            "mean_squared_error": pytest.approx(error(net)),
-            "segments": len(extract_segments(net, -10, 10)),
-        }
-        train(net, sample("sine", n=700), 1, shuffle=shuffle, seed=np.random.default_rng([3, 1]))
-        residual = net(sample("sine", n=700).x) - sample("sine", n=700).y
-        assert numbers["experiments"]["later"] == {
-            "mean_squared_error": pytest.approx(np.mean(residual**2)),
-            "segments": len(extract_segments(net, -1, 2)),
-        }

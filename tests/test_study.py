@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 import tinymlp.study
-from tinymlp import TrainingDiverged
+from tinymlp import MLP, TrainingDiverged, extract_segments, sample, train
+from tinymlp.article import SINE_10, Experiment, Round, View
 from tinymlp.claims import CLAIMS
-from tinymlp.study import code_of, judge, study
+from tinymlp.study import code_of, judge, measure, study
 
 CLAIM = replace(CLAIMS[0], name="c", article="It grows.", measure="how much", side="above", bound=10)
 
@@ -195,3 +196,30 @@ def test_bad_seeds(tmp_path, seeds):
     with pytest.raises(ValueError, match=r"seeds is .*: give one or more different integers >= 0"):
         study(seeds, tmp_path)
     assert not list(tmp_path.iterdir())
+
+
+def test_measure(monkeypatch):
+    """Catches: shuffling that does not reach the training, or changes more than the order; a missing number."""
+    sine = replace(SINE_10, rounds=tuple(replace(r, epochs=1) for r in SINE_10.rounds))
+    later = Experiment("later", "", "", (Round("sine", 1, n=700),), View((-1, 2)), continues=sine)
+    monkeypatch.setattr(tinymlp.study, "EXPERIMENTS", (sine, later))
+    one = replace(CLAIM, name="one", value=lambda t: t(sine).net(0.5))
+    monkeypatch.setattr(tinymlp.study, "CLAIMS", (one,))
+    for shuffle in (False, True):
+        net, orders = MLP(sine.sizes, seed=3), np.random.default_rng([3, 0])
+        for _ in range(6):
+            train(net, sample("sine", (-10, 10)), 1, shuffle=shuffle, seed=orders)
+        numbers = measure(3, shuffle)
+        assert numbers["claims"] == {"one": float(net(0.5))}
+        assert set(numbers["experiments"]) == {"sine-10", "later"}
+        residual = net(sample("sine", (-10, 10)).x) - sample("sine", (-10, 10)).y
+        assert numbers["experiments"]["sine-10"] == {
+            "mean_squared_error": pytest.approx(np.mean(residual**2)),
+            "segments": len(extract_segments(net, -10, 10)),
+        }
+        train(net, sample("sine", n=700), 1, shuffle=shuffle, seed=np.random.default_rng([3, 1]))
+        residual = net(sample("sine", n=700).x) - sample("sine", n=700).y
+        assert numbers["experiments"]["later"] == {
+            "mean_squared_error": pytest.approx(np.mean(residual**2)),
+            "segments": len(extract_segments(net, -1, 2)),
+        }

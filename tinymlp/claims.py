@@ -1,18 +1,15 @@
 """What the article concludes, as data: every claim with a number by which any network agrees with it or not.
 
-To add one, write it down in ``CLAIMS``. ``measure`` trains one network through all experiments and gives its numbers;
-`study` does that for many, and judges.
+To add one, write it down in ``CLAIMS``. `study` asks many networks, and judges.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import cache
 from itertools import pairwise
 from typing import Literal
 
 import numpy as np
 
-from . import article
 from .article import (
     EXP,
     INVERSE,
@@ -28,16 +25,13 @@ from .article import (
     Experiment,
     Run,
     leaky,
-    run,
 )
-from .backend import blas_threads
 from .data import Dataset, sample
 from .measures import (
     carried_in,
     count_breakpoints,
     explained_of,
     jitter,
-    mean_squared_error,
     quotient,
     steepest,
     unexplained,
@@ -69,6 +63,10 @@ SINE_AFTER_INVERSE = replace(SINE_5, name="sine-after-inverse", continues=INVERS
 SINE_10_LONG = replace(SINE_10, name="sine-10-long", rounds=SINE_10_WIDE.rounds)
 
 
+LEARNT = 0.1  # unexplained, at most
+FROZEN = 0.5  # of what a fresh network explains, at most
+
+
 def unlearnt(trained: Run, stage: int = -1) -> float:
     """What the network of a stage leaves unexplained of the samples it has just learnt."""
     at = trained.stages[stage]
@@ -90,7 +88,7 @@ def off_the_pole() -> Dataset:
 def less_steep(alternated: Run) -> float:
     """How steep the last step at 2 is, relative to the step at 0 a turn earlier; 1 if the network did not learn it."""
     at_0, at_2 = alternated.stages[-2].net, alternated.stages[-1].net
-    return quotient(steepest(at_2, 1, 3), steepest(at_0, -1, 1)) if unlearnt(alternated) < 0.1 else 1.0
+    return quotient(steepest(at_2, 1, 3), steepest(at_0, -1, 1)) if unlearnt(alternated) < LEARNT else 1.0
 
 
 UNLEARNT = "variance of the samples that is left unexplained"
@@ -131,7 +129,7 @@ CLAIMS = (
         SINE,
         lambda t: of_fresh(t(SINE_AFTER_INVERSE), t(SINE_5)),
         "below",
-        0.5,
+        FROZEN,
     ),
     Claim(
         "inverse-stays-frozen",
@@ -139,7 +137,7 @@ CLAIMS = (
         POLE,
         lambda t: of_fresh(t(SHIFTED_INVERSE), t(FRESH_SHIFTED_INVERSE), off_the_pole()),
         "below",
-        0.5,
+        FROZEN,
     ),
     Claim(
         "inverse-freezes-leaky",
@@ -147,7 +145,7 @@ CLAIMS = (
         SINE,
         lambda t: of_fresh(t(leaky(SINE_AFTER_INVERSE)), t(leaky(SINE_5))),
         "below",
-        0.5,
+        FROZEN,
     ),
     Claim(
         "inverse-stays-frozen-leaky",
@@ -155,16 +153,16 @@ CLAIMS = (
         POLE,
         lambda t: of_fresh(t(leaky(SHIFTED_INVERSE)), t(leaky(FRESH_SHIFTED_INVERSE)), off_the_pole()),
         "below",
-        0.5,
+        FROZEN,
     ),
-    Claim("sine-5-learnt", "The sine on (-5, 5) is learnt.", UNLEARNT, lambda t: unlearnt(t(SINE_5)), "below", 0.1),
+    Claim("sine-5-learnt", "The sine on (-5, 5) is learnt.", UNLEARNT, lambda t: unlearnt(t(SINE_5)), "below", LEARNT),
     Claim(
         "sine-10-exhausts",
         "The sine on (-10, 10) is not learnt at width 10.",
         UNLEARNT,
         lambda t: unlearnt(t(SINE_10)),
         "above",
-        0.1,
+        LEARNT,
     ),
     Claim(
         "sine-10-wide-better",
@@ -196,7 +194,7 @@ CLAIMS = (
         OF_FRESH.format("e^-x, learnt after e^x"),
         lambda t: of_fresh(t(TRANSFER), t(FRESH_TRANSFER)),
         "below",
-        0.5,
+        FROZEN,
     ),
     Claim(
         "transfer-leaky-learns",
@@ -204,7 +202,7 @@ CLAIMS = (
         OF_FRESH.format("e^-x, learnt after e^x"),
         lambda t: of_fresh(t(leaky(TRANSFER)), t(leaky(FRESH_TRANSFER))),
         "above",
-        0.5,
+        FROZEN,
     ),
     Claim(
         "step-learnt",
@@ -212,16 +210,16 @@ CLAIMS = (
         UNLEARNT + " after 180 epochs",
         lambda t: unlearnt(t(STEP), 6),
         "below",
-        0.1,
+        LEARNT,
     ),
-    Claim("step-moves", "The step can be moved.", UNLEARNT, lambda t: unlearnt(t(STEP)), "below", 0.1),
+    Claim("step-moves", "The step can be moved.", UNLEARNT, lambda t: unlearnt(t(STEP)), "below", LEARNT),
     Claim(
         "alternation-survived",
         "A network with ReLU survives four turns of steps at 0 and at 2.",
         UNLEARNT + " at the ends of the last two turns, the larger",
         lambda t: max(unlearnt(t(STEP_ALTERNATE), stage) for stage in (-2, -1)),
         "below",
-        0.1,
+        LEARNT,
     ),
     Claim(
         "alternation-less-steep",
@@ -240,36 +238,3 @@ CLAIMS = (
         0,
     ),
 )
-
-
-def measure(seed: int, shuffle: bool) -> dict[str, dict]:
-    """Take one network through all experiments; its numbers.
-
-    Parameters
-    ----------
-    seed : int
-        Of the first weights and, shuffled, of the batches.
-    shuffle : bool
-        False for the article's batches, slices of the x axis; True to draw each epoch's anew. Nothing else differs.
-
-    Returns
-    -------
-    dict
-        "claims": each claim's value by its name; "experiments": of each by its name the last network's
-        "mean_squared_error" over the samples of its last round, and "segments" on its view.
-    """
-
-    @cache
-    def trained(experiment: Experiment) -> Run:
-        start = trained(experiment.continues).net if experiment.continues else None
-        return run(replace(experiment, shuffle=shuffle), seed, start)
-
-    with blas_threads(max(max(e.sizes) for e in article.EXPERIMENTS)):
-        experiments = {}
-        for e in article.EXPERIMENTS:
-            net, data = trained(e).net, trained(e).data
-            experiments[e.name] = {
-                "mean_squared_error": mean_squared_error(net, data),
-                "segments": count_breakpoints(net, *e.view.interval) + 1,
-            }
-        return {"claims": {c.name: float(c.value(trained)) for c in CLAIMS}, "experiments": experiments}

@@ -137,9 +137,8 @@ def _study(args: argparse.Namespace, out: Path) -> Study:
                 threading.excepthook = lambda _: None  # Python 3.11's pool stumbles over jobs that were called off
                 for process in set(active_children()).difference(others):
                     process.terminate()
-                raise
-    except KeyboardInterrupt:
-        raise KeyboardInterrupt(f"interrupted; {out / 'seeds'} keeps what is done, run again to go on") from None
+                kept = out / "seeds"
+                raise KeyboardInterrupt(f"interrupted; {kept} keeps what is done, run again to go on") from None
     finally:
         threading.excepthook = threading.__excepthook__
     print(f"wrote {out / 'claims.json'}")

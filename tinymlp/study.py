@@ -7,7 +7,8 @@ import json
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Executor, as_completed
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cache
 from hashlib import sha256
 from operator import index
 from pathlib import Path
@@ -16,7 +17,10 @@ from time import perf_counter
 import numpy as np
 from tqdm import tqdm
 
-from .claims import CLAIMS, Claim, measure
+from .article import EXPERIMENTS, Experiment, Run, run
+from .backend import blas_threads
+from .claims import CLAIMS, Claim
+from .measures import count_breakpoints, mean_squared_error
 from .train import TrainingDiverged
 
 ORDERS = {"unshuffled": False, "shuffled": True}
@@ -70,7 +74,6 @@ def study(seeds: Iterable[int], out: str | Path, executor: Executor | None = Non
         If there are no seeds, one is there twice, or one is not an integer >= 0.
     RuntimeError
         If training diverges for some seed, or the executor runs other code than this.
-
     """
     seeds = tuple(map(index, seeds))
     if not seeds or len(set(seeds)) < len(seeds) or min(seeds) < 0:
@@ -122,6 +125,39 @@ def judge(claim: Claim, values: Sequence[float]) -> dict:
     share = agree / len(values)
     verdict = "holds" if share >= 9 / 10 else "holds mostly" if share >= 2 / 3 else "does not hold"
     return spread(values) | {"agree": agree, "seeds": len(values), "verdict": verdict}
+
+
+def measure(seed: int, shuffle: bool) -> dict[str, dict]:
+    """Take one network through all experiments; its numbers.
+
+    Parameters
+    ----------
+    seed : int
+        Of the first weights and, shuffled, of the batches.
+    shuffle : bool
+        False for the article's batches, slices of the x axis; True to draw each epoch's anew. Nothing else differs.
+
+    Returns
+    -------
+    dict
+        "claims": each claim's value by its name; "experiments": of each by its name the last network's
+        "mean_squared_error" over the samples of its last round, and "segments" on its view.
+    """
+
+    @cache
+    def trained(experiment: Experiment) -> Run:
+        start = trained(experiment.continues).net if experiment.continues else None
+        return run(replace(experiment, shuffle=shuffle), seed, start)
+
+    with blas_threads(max(max(e.sizes) for e in EXPERIMENTS)):
+        experiments = {}
+        for e in EXPERIMENTS:
+            net, data = trained(e).net, trained(e).data
+            experiments[e.name] = {
+                "mean_squared_error": mean_squared_error(net, data),
+                "segments": count_breakpoints(net, *e.view.interval) + 1,
+            }
+        return {"claims": {c.name: float(c.value(trained)) for c in CLAIMS}, "experiments": experiments}
 
 
 def timed_measure(seed: int, order: str) -> dict:
