@@ -15,8 +15,9 @@ import numpy as np
 class Truth:
     boundaries: list  # Fractions
     owners: list  # of lists of (layer, unit)
-    is_breakpoint: list  # of bools
+    labels: list  # "visible", "cancelled" or "unheard"
     slopes: list  # Fractions, one a region
+    zeros: list  # of (layer, unit, start, stop): exactly zero from start to stop, Fractions
 
 
 def exact(net, start, stop):
@@ -48,37 +49,68 @@ def exact(net, start, stop):
         signs.append((xs, new_z))
         values = [[v if v > 0 else leak * v for v in row] for row in new_z]
 
-    def is_on(layer, unit, x0, x1):
-        """Whether the unit is on between two neighbouring final vertices; its sign cannot change there."""
+    def ends(layer, unit, x0, x1):
+        """The unit's values before its ReLU at two neighbouring final vertices; it is straight between them."""
         layer_xs, layer_z = signs[layer]
         k = max(i for i, v in enumerate(layer_xs) if v <= x0)
         (a, c), (u, w) = (layer_z[k][unit], layer_z[k + 1][unit]), (layer_xs[k], layer_xs[k + 1])
-        return a + ((x0 + x1) / 2 - u) / (w - u) * (c - a) > 0
+        return [a + (x - u) / (w - u) * (c - a) for x in (x0, x1)]
+
+    def is_heard(layer, unit, state):
+        """Whether some path from the unit to the output has no zero weight and passes only units that are active."""
+        if layer == len(signs) - 1:
+            return weights[-1][0][unit] != 0
+        followers = range(len(weights[layer + 1]))
+        return any(
+            weights[layer + 1][v][unit] != 0
+            and (state[layer + 1, v] > 0 or (leak != 0 and state[layer + 1, v] < 0))
+            and is_heard(layer + 1, v, state)
+            for v in followers
+        )
 
     units = [(layer, unit) for layer in range(len(signs)) for unit in range(len(signs[layer][1][0]))]
     cells = list(pairwise(xs))
-    patterns = [[is_on(layer, unit, *cell) for layer, unit in units] for cell in cells]
+    states = []
+    for cell in cells:
+        both = {unit: ends(*unit, *cell) for unit in units}
+        states.append({unit: (max(v) > 0) - (min(v) < 0) for unit, v in both.items()})
     slopes = [(z[k + 1][0] - z[k][0]) / (cells[k][1] - cells[k][0]) for k in range(len(cells))]
-    truth = Truth([], [], [], slopes[:1])
+    truth = Truth([], [], [], slopes[:1], [])
     for k in range(1, len(cells)):
-        owners = [unit for unit, was, is_ in zip(units, patterns[k - 1], patterns[k], strict=True) if was != is_]
+        was, is_ = states[k - 1], states[k]
+        owners = [unit for unit in units if (was[unit] > 0) != (is_[unit] > 0)]
         if not owners:
             assert slopes[k] == slopes[k - 1]
             continue
         truth.boundaries.append(xs[k])
         truth.owners.append(owners)
-        truth.is_breakpoint.append(slopes[k] != slopes[k - 1])
+        heard = any(is_heard(*unit, was) or is_heard(*unit, is_) for unit in owners)
+        bends = slopes[k] != slopes[k - 1]
+        truth.labels.append("visible" if bends else "cancelled" if heard else "unheard")
         truth.slopes.append(slopes[k])
+    for unit in units:
+        for k, cell in enumerate(cells):
+            if states[k][unit] == 0:
+                if k and states[k - 1][unit] == 0:
+                    truth.zeros[-1] = (*truth.zeros[-1][:3], cell[1])
+                else:
+                    truth.zeros.append((*unit, *cell))
     return truth
 
 
 def assert_agrees(f, truth, tolerance=1e-12):
-    """Counts, owners and labels equal; positions within tolerance * max(1, |x|); returns the largest such error."""
+    """Counts, owners, labels and zeros equal; positions within the stated errors, and tolerance * max(1, |x|).
+
+    Returns the largest error of a position, over max(1, |x|).
+    """
     assert len(f.boundaries) == len(truth.boundaries)
     assert f.owners == truth.owners
-    assert f.is_breakpoint.tolist() == truth.is_breakpoint
-    errors = [abs(Fraction(float(x)) - t) / max(1, abs(t)) for x, t in zip(f.boundaries, truth.boundaries, strict=True)]
-    worst = float(max(errors, default=0))
+    assert f.labels.tolist() == truth.labels
+    assert [(*zero[:2], *map(float, zero[2:])) for zero in truth.zeros] == [tuple(zero) for zero in f.zeros]
+    errors = [abs(Fraction(x) - t) for x, t in zip(f.boundaries.tolist(), truth.boundaries, strict=True)]
+    if f.certified:
+        assert all(error <= Fraction(bound) for error, bound in zip(errors, f.errors.tolist(), strict=True))
+    worst = float(max((error / max(1, abs(t)) for error, t in zip(errors, truth.boundaries, strict=True)), default=0))
     assert worst <= tolerance
     return worst
 

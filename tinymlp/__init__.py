@@ -30,9 +30,10 @@ from . import functions
 from .data import Dataset, sample
 from .detector import Detection, detect_segments
 from .ensemble import Ensemble
+from .exact import find_regions
 from .network import MLP
 from .optim import SGD, Adam
-from .regions import Regions, find_regions
+from .regions import Regions
 from .segments import PiecewiseLinear, Segment, extract_segments
 from .train import History, TrainingDiverged, TrainingInterrupted, train
 

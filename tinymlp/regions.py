@@ -5,27 +5,44 @@ neighbouring switches, of whatever units, nothing bends: every unit, and the out
 start with one region and the line 1 x + 0, and take the layers in turn:
 
 1. push the lines through the layer: p <- W p, q <- W q + b, for all regions at once;
-2. a unit's line crosses zero at -q/p: where that lies strictly inside its region, the unit switches there;
-3. split the regions at all crossings; each part inherits its parent's lines;
-4. left of its crossing a rising unit is off, right of it on, and a falling one the other way round;
+2. a unit switches in a region if its line has one sign at the left edge and the other at the right one: at x = -q/p;
+3. split the regions at all these x; each part inherits its parent's lines;
+4. a unit is on or off as at the left end of all, and the other way round from each of its switches on;
    multiply the lines of units that are off by negative_slope.
 
-After the last layer the lines are the network, region by region. No grid, no epsilon, and no point is ever
-evaluated: a unit's state is read off the order of its crossing and the region's edges.
+After the last layer the lines are the network, region by region. No grid, no epsilon.
 
-Beside every number goes a bound on its rounding error. A difference that rounding alone can explain counts as none:
-crossings that near each other, or that near an edge, are one boundary; a slope that near zero is flat.
+These are the steps in float64. ``rounding.py`` watches them and marks every region in which rounding could have decided
+something; ``exact.py`` does those anew in rational numbers, so that what `find_regions` returns is proven.
 """
 
 from dataclasses import dataclass
+from fractions import Fraction
+from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .data import check_interval
 from .network import MLP
+from .rounding import Rounding
 
-UNIT_ROUNDOFF = 2.0**-53  # the largest relative error of one float64 operation
+
+class Layer(NamedTuple):
+    """A hidden layer before its ReLU: lines on the regions that came in, states on those that it split them into."""
+
+    lines: NDArray  # (units, 2, regions in): p and q
+    states: NDArray  # (units, regions out)
+    parent: NDArray  # (regions out,): which region in each is a part of
+
+
+class Zero(NamedTuple):
+    """A hidden unit that is exactly zero, neither on nor off, for start <= x <= stop."""
+
+    layer: int
+    unit: int
+    start: float
+    stop: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,137 +53,175 @@ class Regions:
     ----------
     edges : array, (R + 1,)
         Start, every boundary in increasing order, stop.
-    slopes, intercepts : list of array, (units, R)
-        The line p x + q of each unit before its ReLU, layer by layer; the last is the output.
-    states : list of array of int8, (units, R)
-        For each hidden layer: 1 on, -1 off, 0 exactly zero on the whole region.
-    slope_errors : array, (outputs, R)
-        A bound on |computed - true| of the output's slopes, from the rounding of every operation that made them; at
-        points that are farther from every boundary than that boundary's own rounding error.
+    edge_errors : array, (R + 1,)
+        Proven bounds on |edge - true edge|; not a number where nothing is proven.
+    layers : list of Layer
+        What the extraction went through; `slopes`, `intercepts` and `states` are made from it.
+    output : array, (outputs, 2, R)
+        Slope and intercept of each output.
+    slope_errors : array, (outputs,)
+        Proven bounds on the errors of the outputs' slopes; not a number where nothing is proven.
+    doubtful : array of bool, (R,)
+        Where rounding could have decided something. Nowhere in what `find_regions` returns.
+    fractions : list of Fraction or None
+        The boundaries as they are, if all was done in rational arithmetic.
     """
 
     edges: NDArray
-    slopes: list[NDArray]
-    intercepts: list[NDArray]
-    states: list[NDArray]
+    edge_errors: NDArray
+    layers: list[Layer]
+    output: NDArray
     slope_errors: NDArray
+    doubtful: NDArray
+    fractions: list[Fraction] | None = None
 
     @property
     def boundaries(self) -> NDArray:
         """Every x inside the interval at which a hidden unit switches on or off."""
         return self.edges[1:-1]
 
+    @cached_property
+    def _columns(self) -> list[NDArray]:
+        """For each hidden layer, which of the regions it made each final region lies in."""
+        columns: list[NDArray] = []
+        column = np.arange(len(self.edges) - 1)
+        for layer in reversed(self.layers):
+            columns.insert(0, column)
+            column = layer.parent[column]
+        return columns
+
+    def _lines(self, which: int) -> list[NDArray]:
+        hidden = zip(self.layers, self._columns, strict=True)
+        return [*(layer.lines[:, which, layer.parent[c]] for layer, c in hidden), self.output[:, which]]
+
+    @cached_property
+    def slopes(self) -> list[NDArray]:
+        """p of each unit's line p x + q before its ReLU, (units, R), layer by layer; the last is the output."""
+        return self._lines(0)
+
+    @cached_property
+    def intercepts(self) -> list[NDArray]:
+        """q of each unit's line, likewise."""
+        return self._lines(1)
+
+    @cached_property
+    def states(self) -> list[NDArray]:
+        """For each hidden layer, (units, R), int8: 1 on, -1 off, 0 exactly zero on the whole region."""
+        return [layer.states[:, c] for layer, c in zip(self.layers, self._columns, strict=True)]
+
+    def clip(self, a: float, b: float) -> "Regions":
+        """The regions, and parts of regions, between a and b, which lie inside the interval."""
+        first, last = np.searchsorted(self.boundaries, a, "right"), np.searchsorted(self.boundaries, b, "left")
+        return self._choose(np.arange(first, last + 1), a, b)
+
+    def _choose(self, which: NDArray, start: float, stop: float) -> "Regions":
+        """These of the regions, beside each other, from start to stop."""
+        layers = self.layers
+        if layers:
+            *before, (lines, states, parent) = layers
+            layers = [*before, Layer(lines, states[:, which], parent[which])]
+        inner = which[1:]
+        return Regions(
+            np.array([start, *self.edges[inner], stop]),
+            np.array([0.0, *self.edge_errors[inner], 0.0]),
+            layers,
+            self.output[:, :, which],
+            self.slope_errors,
+            self.doubtful[which],
+            None if self.fractions is None else [self.fractions[k - 1] for k in inner],
+        )
+
     def owners(self) -> list[list[tuple[int, int]]]:
         """For each boundary the hidden units (layer, unit) that switch there."""
         owners: list[list[tuple[int, int]]] = [[] for _ in self.boundaries]
-        for layer, state in enumerate(self.states):
-            on = state > 0
+        for l, states in enumerate(self.states):
+            on = states > 0
             for boundary, unit in np.argwhere((on[:, 1:] != on[:, :-1]).T).tolist():
-                owners[boundary].append((layer, unit))
+                owners[boundary].append((l, unit))
         return owners
 
+    def zeros(self) -> list[Zero]:
+        """Every hidden unit that is exactly zero on an interval, and the intervals, each as long as can be."""
+        found = []
+        for l, states in enumerate(self.states):
+            zero = np.pad(states == 0, ((0, 0), (1, 1))).astype(np.int8)
+            begins, ends = (np.argwhere(np.diff(zero) == step) for step in (1, -1))
+            for (unit, first), (_, last) in zip(begins.tolist(), ends.tolist(), strict=True):
+                found.append(Zero(l, unit, float(self.edges[first]), float(self.edges[last])))
+        return found
 
-def find_regions(net: MLP, start: float = -np.inf, stop: float = np.inf) -> Regions:
-    """Cut (start, stop) into the regions of a network with one input.
+
+def float_regions(net: MLP, start: float, stop: float, prove: bool = True) -> Regions:
+    """The steps above in float64.
 
     Parameters
     ----------
     net : MLP
-        Weights of any float dtype up to float64, on any device.
+        One input; finite weights of any dtype up to float64.
     start, stop : float
-        In units of x; may be infinite. The ends themselves are never boundaries.
-
-    Raises
-    ------
-    ValueError
-        If the network has more than one input, its weights are not finite, or start >= stop.
-    OverflowError
-        If a slope or an intercept exceeds float64.
-
-    Notes
-    -----
-    The rounding bound is the standard one (Higham, Accuracy and Stability of Numerical Algorithms, section 3.1):
-    a sum of n products is off by at most g(n) times the sum of their absolute values, g(k) = k u / (1 - k u),
-    whatever the order of summation, and factors 1 + g(j), 1 + g(k) combine to 1 + g(j + k). So one quantity suffices
-    for each of p and q: its ``reach``, the same sum over active paths with the absolute value of every weight and bias,
-    pushed through the layers beside it. A flat unit, whose slope does not exceed its bound, is on or off by its
-    intercept, or zero if that does not exceed its own; as the truth may be another, its reach is kept, and doubled.
-    Underflow is not counted.
+        start < stop; may be infinite.
+    prove : bool
+        Whether to bound rounding errors. If not, `doubtful` says nothing and the errors are not numbers.
     """
-    start, stop = check_interval((start, stop), infinite=True)
-    if net.sizes[0] != 1:
-        raise ValueError(f"net has {net.sizes[0]} inputs: regions along a line need exactly one")
-    if net.dtype.itemsize > 8:
-        raise ValueError(f"net has {net.dtype} weights, which float64 cannot hold: use net.astype(np.float64)")
-    net = net.to("cpu")
-    weights, biases = [W.astype(np.float64) for W in net.weights], [b.astype(np.float64)[:, None] for b in net.biases]
-    if not all(np.isfinite(v).all() for v in (*weights, *biases)):
-        raise ValueError("net has weights that are NaN or infinite")
-
-    edges = np.array([start, stop])
-    p, q = np.ones((1, 1)), np.zeros((1, 1))  # (units, regions)
-    reach_p, reach_q = np.abs(p), np.abs(q)
+    *hidden, (W_out, b_out) = [
+        (W.astype(np.float64), b.astype(np.float64)) for W, b in zip(net.weights, net.biases, strict=True)
+    ]
+    edges, lines = np.array([start, stop]), np.array([[[1.0], [0.0]]])  # (units, 2, regions)
+    rounding = Rounding(edges) if prove else None
     layers = []
-    operations = 0  # on a path so far
-    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        for W, b in zip(weights[:-1], biases[:-1], strict=True):
-            p, q = W @ p, W @ q + b
-            size = np.abs(W)
-            reach_p, reach_q = size @ reach_p, size @ reach_q + np.abs(b)
-            operations += W.shape[1] + 2  # the products and sums of a layer, the gain, a quotient
-            g = _growth(operations)
-            flat = np.abs(p) <= g * reach_p
-            crossing = np.where(flat, np.nan, 0.0 - q / p)  # 0.0 - keeps -0.0 away
-            error = g * (reach_q + np.abs(crossing) * reach_p) / np.abs(p)
-            crossing, new = _merge(crossing, error, edges)
+    with np.errstate(all="ignore"):
+        for W, b in hidden:
+            lines = push(W, b, lines)
+            values = values_at(edges, lines)  # (units, edges)
+            on = values > 0
+            unit, region = np.nonzero(on[:, 1:] != on[:, :-1])
+            p, q = lines[unit, :, region].T
+            x = np.fmax(edges[region], np.fmin(-q / p, edges[region + 1]))
 
-            parent_edges, edges = edges, np.sort(np.concatenate([edges, new]))
-            parent = np.searchsorted(parent_edges, edges[:-1], side="right") - 1
-            p, q, reach_p, reach_q, crossing = (v[:, parent] for v in (p, q, reach_p, reach_q, crossing))
-            flat = flat[:, parent]
-            rises, passed = p > 0, crossing <= edges[:-1]
-            by_intercept = np.where(np.abs(q) <= g * reach_q, 0, np.sign(q))
-            state = np.where(flat, by_intercept, np.where(rises == passed, 1, -1)).astype(np.int8)
-            layers.append((p, q, state, parent))
+            count = len(edges) - 1
+            parent, left = np.concatenate([np.arange(count), region]), np.concatenate([edges[:-1], x])
+            order = np.lexsort((left, parent))
+            if rounding:
+                rounding.push(W, b)
+                rounding.watch(edges, lines, values)
+                rounding.cross(x, p, unit, order)
+            parent, edges = parent[order], np.append(left[order], stop)
 
-            gain = np.where(state > 0, 1.0, np.where(state < 0, net.negative_slope, 0.0))
-            p, q = gain * p, gain * q
-            doubt = np.where(flat, 2.0, gain)
-            reach_p, reach_q = doubt * reach_p, doubt * reach_q
-        W, b = weights[-1], biases[-1]
-        p, q, reach_p = W @ p, W @ q + b, np.abs(W) @ reach_p
-    if not (np.isfinite(p).all() and np.isfinite(q).all() and np.isfinite(reach_p).all()):
-        raise OverflowError("the slopes or intercepts of this network exceed float64: scale its weights down")
+            switches = np.ones((len(W), len(parent)), np.int8)
+            switches[:, 0] = 2 * on[:, 0] - 1
+            switches[unit, np.argsort(order)[count:]] = -1
+            states = np.multiply.accumulate(switches, axis=1, dtype=np.int8)
+            gain = np.where(states > 0, 1.0, net.negative_slope)
+            if rounding:
+                rounding.split(edges, parent, gain)
+            layers.append(Layer(lines, states, parent))
+            lines = lines[:, :, parent] * gain[:, None]
+        output = push(W_out, b_out, lines)
+        if rounding:
+            rounding.push(W_out, b_out)
+            return Regions(edges, rounding.edge_errors, layers, output, rounding.slope_errors, rounding.doubtful)
 
-    slopes, intercepts = [p], [q]
-    states: list[NDArray] = []
-    ancestor = np.arange(p.shape[1])  # the region of each layer that holds each final region
-    for p_l, q_l, state, parent in reversed(layers):
-        slopes.insert(0, p_l[:, ancestor])
-        intercepts.insert(0, q_l[:, ancestor])
-        states.insert(0, state[:, ancestor])
-        ancestor = parent[ancestor]
-
-    return Regions(edges, slopes, intercepts, states, _growth(operations + W.shape[1]) * reach_p)
+    unknown = np.full(len(edges), np.nan)
+    regions = Regions(edges, unknown, layers, output, unknown[: len(output)], np.zeros(len(edges) - 1, bool))
+    wide = np.diff(edges) > 0  # not so where kinks were rounded to the same number
+    return regions if wide.all() else regions._choose(np.flatnonzero(wide), start, stop)
 
 
-def _merge(crossing: NDArray, error: NDArray, edges: NDArray) -> tuple[NDArray, NDArray]:
-    """Put crossings (units, R) that rounding alone may hold apart on one x; return them, and those inside regions."""
-    left, right = edges[:-1], edges[1:]
-    crossing = np.where(np.abs(crossing - left) <= error, left, crossing)
-    crossing = np.where(np.abs(crossing - right) <= error, right, crossing)
-    inside = (left < crossing) & (crossing < right)
-    order = np.argsort(crossing[inside])
-    x, dx = crossing[inside][order], error[inside][order]
-    first = np.diff(x, prepend=-np.inf) > dx + np.append(0.0, dx)[:-1]  # of each cluster
-    new = x[first]
-    merged = np.empty_like(x)
-    merged[order] = new[np.cumsum(first) - 1]
-    crossing[inside] = merged
-    return crossing, new
+def push(W: NDArray, b: NDArray, lines: NDArray) -> NDArray:
+    """Lines (units, 2, R) of a layer's activations to those of the next layer's units: p <- W p, q <- W q + b."""
+    pushed = (W @ lines.reshape(len(lines), -1)).reshape(len(W), *lines.shape[1:])
+    pushed[:, 1] += b[:, None]
+    return pushed
 
 
-def _growth(k: int) -> float:
-    """g / (1 - g) with g = k u / (1 - k u): bounds the error by the computed, itself rounded, reach."""
-    g = k * UNIT_ROUNDOFF / (1 - k * UNIT_ROUNDOFF)
-    return g / (1 - g)
+def values_at(edges: NDArray, lines: NDArray) -> NDArray:
+    """p x + q at every edge, (units, R + 1), from the line on its right; at an infinite one a number of its sign."""
+    p, q = lines[:, 0], lines[:, 1]
+    values = np.empty((len(lines), len(edges)))
+    np.multiply(p, edges[:-1], out=values[:, :-1])
+    values[:, :-1] += q
+    values[:, -1] = p[:, -1] * edges[-1] + q[:, -1]
+    for end, sign in ((0, -1), (-1, 1)):
+        if np.isinf(edges[end]):
+            values[:, end] = np.where(p[:, end] == 0, q[:, end], sign * p[:, end])
+    return values

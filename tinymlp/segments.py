@@ -1,22 +1,28 @@
 """extract_segments(): the network as a function object, straight piece by straight piece.
 
-Regions say where hidden units switch; segments say where the output bends. A boundary is a breakpoint if the slope of
-the output changes there. It need not: nobody downstream may listen to the unit, or several units that switch
-together may cancel each other.
+Regions say where hidden units switch; segments say where the output bends. Each boundary is one of three things:
+
+- visible: the slope of the output changes there. These are the breakpoints.
+- cancelled: the owners are heard, but the changes that they make add to zero.
+- unheard: no path of active units leads from any owner to the output, on either side.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import cached_property
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .data import check_interval
+from .exact import Arithmetic, find_regions, rational_slopes
 from .network import MLP
-from .regions import UNIT_ROUNDOFF, find_regions
+from .regions import Regions, Zero
+
+Label = Literal["visible", "cancelled", "unheard"]
 
 
 class Segment(NamedTuple):
@@ -28,6 +34,15 @@ class Segment(NamedTuple):
     intercept: float
 
 
+class Boundary(NamedTuple):
+    """An x at which hidden units switch; the jump is the slope right of it minus the slope left of it."""
+
+    x: float
+    owners: list[tuple[int, int]]
+    jump: float
+    label: Label
+
+
 @dataclass(frozen=True, eq=False)
 class PiecewiseLinear:
     """A continuous function of straight segments on [start, stop], with the units that made its corners.
@@ -36,27 +51,68 @@ class PiecewiseLinear:
 
     Attributes
     ----------
-    start, stop : float
-        May be infinite.
     slopes : array, (segments,)
         Unit of y per unit of x.
     intercepts : array, (segments,)
         The value each segment's line has at x = 0.
-    boundaries : array, (boundaries,)
-        Every x strictly inside at which a hidden unit switches, in increasing order.
-    owners : list, one a boundary, of lists of (layer, unit)
-        The units that switch there.
-    is_breakpoint : array of bool, (boundaries,)
-        Which boundaries are breakpoints.
+    changes : array, (boundaries,)
+        The slope right of each boundary minus the slope left of it; exactly 0 unless the label is "visible".
+    labels : array of str, (boundaries,)
+        "visible", "cancelled" or "unheard".
+    regions : Regions
+        What it was made from: every hidden unit's line and state.
+    certified : bool
+        Whether all counts, orders, owners and labels are proven for the real numbers that the stored weights are.
     """
 
-    start: float
-    stop: float
     slopes: NDArray
     intercepts: NDArray
-    boundaries: NDArray
-    owners: list[list[tuple[int, int]]]
-    is_breakpoint: NDArray
+    changes: NDArray
+    labels: NDArray
+    regions: Regions
+    certified: bool
+
+    @property
+    def start(self) -> float:
+        """The left end; may be infinite."""
+        return float(self.regions.edges[0])
+
+    @property
+    def stop(self) -> float:
+        """The right end; may be infinite."""
+        return float(self.regions.edges[-1])
+
+    @property
+    def boundaries(self) -> NDArray:
+        """Every x strictly inside at which a hidden unit switches, (boundaries,), in increasing order."""
+        return self.regions.boundaries
+
+    @property
+    def errors(self) -> NDArray:
+        """Proven bounds on |boundary - true boundary|, (boundaries,); not numbers if ``arithmetic="float"``."""
+        return self.regions.edge_errors[1:-1]
+
+    @property
+    def fractions(self) -> list[Fraction] | None:
+        """The breakpoints as they are, if ``arithmetic="exact"``."""
+        if self.regions.fractions is None:
+            return None
+        return [x for x, bends in zip(self.regions.fractions, self.is_breakpoint, strict=True) if bends]
+
+    @cached_property
+    def owners(self) -> list[list[tuple[int, int]]]:
+        """For each boundary the hidden units (layer, unit) that switch there."""
+        return self.regions.owners()
+
+    @property
+    def zeros(self) -> list[Zero]:
+        """Hidden units that are exactly zero, neither on nor off, on an interval: (layer, unit, start, stop)."""
+        return self.regions.zeros()
+
+    @property
+    def is_breakpoint(self) -> NDArray:
+        """Which boundaries are breakpoints: the visible ones; (boundaries,), bool."""
+        return self.labels == "visible"
 
     @cached_property
     def breakpoints(self) -> NDArray:
@@ -71,7 +127,13 @@ class PiecewiseLinear:
     @property
     def jumps(self) -> NDArray:
         """The slope right of each breakpoint minus the slope left of it, (segments - 1,)."""
-        return np.diff(self.slopes)
+        return self.changes[self.is_breakpoint]
+
+    def table(self) -> list[Boundary]:
+        """Every boundary with its position, owners, jump and label."""
+        columns = self.boundaries.tolist(), self.owners, self.changes.tolist(), self.labels.tolist()
+        return [Boundary(*row) for row in zip(*columns, strict=True)]
+
 
     def __len__(self) -> int:
         return len(self.slopes)
@@ -100,16 +162,15 @@ class PiecewiseLinear:
         a, b = max(a, self.start), min(b, self.stop)
         if not a < b:
             raise ValueError(f"nothing of [{self.start}, {self.stop}] lies inside the interval to clip to")
-        inside = (self.boundaries > a) & (self.boundaries < b)
         first, last = np.searchsorted(self.breakpoints, a, "right"), np.searchsorted(self.breakpoints, b, "left")
+        inside = (self.boundaries > a) & (self.boundaries < b)
         return PiecewiseLinear(
-            a,
-            b,
             self.slopes[first : last + 1].copy(),
             self.intercepts[first : last + 1].copy(),
-            self.boundaries[inside],
-            [owners for owners, keep in zip(self.owners, inside, strict=True) if keep],
-            self.is_breakpoint[inside],
+            self.changes[inside],
+            self.labels[inside],
+            self.regions.clip(a, b),
+            self.certified,
         )
 
     def integral(self, a: float, b: float) -> float:
@@ -127,7 +188,9 @@ class PiecewiseLinear:
         return f"PiecewiseLinear({len(self)} segments, {len(self.boundaries)} boundaries on {interval})"
 
 
-def extract_segments(net: MLP, start: float = -np.inf, stop: float = np.inf) -> PiecewiseLinear:
+def extract_segments(
+    net: MLP, start: float = -np.inf, stop: float = np.inf, arithmetic: Arithmetic = "auto"
+) -> PiecewiseLinear:
     """The exact straight segments of a network with one input and one output, from its weights alone.
 
     Parameters
@@ -136,47 +199,74 @@ def extract_segments(net: MLP, start: float = -np.inf, stop: float = np.inf) -> 
         ReLU or leaky ReLU, weights of any float dtype.
     start, stop : float
         In units of x; the whole real line by default.
+    arithmetic : "auto", "float" or "exact"
+        "auto" proves its answer: float64 with a bound on every rounding error, and rational numbers where a bound
+        leaves a doubt. "float" is float64 without the proof: faster, and right where no two kinks coincide and no two
+        jumps cancel but for rounding. "exact" does all in rational numbers: slower, and every number in the answer is
+        the float64 nearest to the true one.
 
     Returns
     -------
     PiecewiseLinear
+        With ``certified`` False only if ``arithmetic="float"``.
 
     Raises
     ------
     ValueError
-        If the network has several inputs or outputs, its weights are not finite, or start >= stop.
+        If the network has several inputs (`MLP.along` draws a line through them) or several outputs
+        (`extract_outputs`), its weights are not finite, or start >= stop.
     OverflowError
-        If a slope or an intercept exceeds float64.
-
-    Notes
-    -----
-    Computed in float64 from the stored weights, which it holds exactly. A boundary counts as a breakpoint if the slope
-    changes by more than rounding can have made of no change (`Regions.slope_errors` of both sides, and the rounding of
-    the difference), measured from the beginning of the segment. A true corner is overlooked only if its jump is below
-    that bound, typically 1e-14 of the steepest slopes that meet there; and corners that rounding alone can hold apart
-    count as one.
-
-    Measured against rational arithmetic (``tests/test_segments.py``): on 50 random and trained networks of up to three
-    layers of 10, all counts, labels and owners equal, and positions within 6e-15 of max(1, |x|).
+        If a slope, an intercept or a boundary exceeds float64.
     """
     if net.sizes[-1] != 1:
-        raise ValueError(f"net has {net.sizes[-1]} outputs: segments need exactly one")
-    regions = find_regions(net, start, stop)
-    slopes, intercepts = regions.slopes[-1][0], regions.intercepts[-1][0]
-    s, errors = slopes.tolist(), regions.slope_errors[0].tolist()  # Python floats are faster one by one
-    is_breakpoint = np.zeros(len(regions.boundaries), bool)
-    first = 0  # the first region of the running segment; it speaks for all of them
-    for r in range(1, len(s)):
-        jump = abs(s[r] - s[first])
-        if jump > errors[r] + errors[first] + UNIT_ROUNDOFF * jump:
-            is_breakpoint[r - 1], first = True, r
-    firsts = np.concatenate([[True], is_breakpoint])
-    return PiecewiseLinear(
-        float(start),
-        float(stop),
-        slopes[firsts],
-        intercepts[firsts],
-        regions.boundaries,
-        regions.owners(),
-        is_breakpoint,
-    )
+        raise ValueError(f"net has {net.sizes[-1]} outputs: segments need exactly one; extract_outputs takes several")
+    return extract_outputs(net, start, stop, arithmetic)[0]
+
+
+def extract_outputs(
+    net: MLP, start: float = -np.inf, stop: float = np.inf, arithmetic: Arithmetic = "auto"
+) -> list[PiecewiseLinear]:
+    """The straight segments of each output of a network with one input; otherwise like `extract_segments`.
+
+    All have the same boundaries. What is visible in one output may be cancelled or unheard in another.
+    """
+    regions = find_regions(net, start, stop, arithmetic)
+    return [_piecewise(net, regions, output, arithmetic) for output in range(net.sizes[-1])]
+
+
+def _piecewise(net: MLP, regions: Regions, output: int, arithmetic: Arithmetic) -> PiecewiseLinear:
+    """Label the boundaries for one output, and join the regions between breakpoints."""
+    slopes, intercepts = regions.output[output]
+    changes = np.diff(slopes)
+    error = {"float": 0.0, "auto": regions.slope_errors[output], "exact": np.inf}[arithmetic]
+    visible = np.abs(changes) > 2.001 * error  # of two slopes, and of their difference
+    labels = np.where(visible, "visible", "cancelled")
+    rest = np.flatnonzero(~visible)
+    if len(rest):
+        left, right = [s[:, rest] for s in regions.states], [s[:, rest + 1] for s in regions.states]
+        heard = np.zeros(len(rest), bool)
+        for states in (left, right):
+            for was, is_, listened in zip(left, right, _find_listened(net, output, states), strict=True):
+                heard |= (((was > 0) != (is_ > 0)) & listened).any(axis=0)
+        labels[rest[~heard]], changes[rest] = "unheard", 0.0
+        if arithmetic != "float" and heard.any():
+            both = [np.concatenate([l[:, heard], r[:, heard]], axis=1) for l, r in zip(left, right, strict=True)]
+            numerators, bits = rational_slopes(net, both)
+            numerator = np.diff(numerators[output].reshape(2, -1), axis=0)[0]
+            changes[rest[heard]] = numerator / (1 << bits)
+            labels[rest[heard][numerator != 0]] = "visible"
+    firsts = np.concatenate([[True], labels == "visible"])
+    return PiecewiseLinear(slopes[firsts], intercepts[firsts], changes, labels, regions, arithmetic != "float")
+
+
+def _find_listened(net: MLP, output: int, states: list[NDArray]) -> list[NDArray]:
+    """For each hidden layer with these states (units, K), whether active units lead from a unit to the output."""
+    listened: list[NDArray] = []
+    for W, after in zip(net.weights[:0:-1], [None, *states[:0:-1]], strict=True):
+        if after is None:
+            reach = np.repeat(W[output, :, None] != 0, states[-1].shape[1], axis=1)
+        else:
+            active = (after != 0) if net.negative_slope else (after > 0)
+            reach = (W != 0).T @ (active & listened[0])
+        listened.insert(0, reach)
+    return listened

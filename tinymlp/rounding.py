@@ -1,0 +1,94 @@
+"""Rounding: the proof, beside the computation of the regions, that rounding decided nothing.
+
+Float64 rounds, so a sign or an order that it finds may be wrong. Beside the lines p x + q of the units goes a bound on
+their errors, and wherever a value is not farther from zero than its bound, or two edges not farther apart than theirs,
+the regions about it are doubtful. In all others the pattern is that of the real numbers that the weights are.
+
+The bound is the standard one (Higham, Accuracy and Stability of Numerical Algorithms, section 3.1). A sum of n products
+is off by at most g(n) times the sum of their absolute values, g(k) = k u / (1 - k u) and u = 2^-53, in whatever order
+it is summed; and factors 1 + g(j), 1 + g(k) combine to 1 + g(j + k). So one number serves for the p of a unit in all
+regions, and one for its q: their reaches P and Q, what the layers would make of them if each weight and bias were
+replaced by its absolute value and every unit were on. An error is at most g(operations on a path) times the reach.
+
+An edge stands for some true x, and has a bound on its distance from it. A unit with the true line p x + q, whose
+computed one crosses zero at x', has |p x' + q| <= g (P |x'| + Q) there, so it truly crosses within g (P |x'| + Q) / |p|
+of x', and |p| is at least the computed |p| - g P.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+UNIT_ROUNDOFF = 2.0**-53  # the largest relative error of one float64 operation
+UNDERFLOW = 2.0**-960  # added to every reach: g times it is far above what products lose that underflow, 2^-1075 each
+
+
+class Rounding:
+    """The bounds that accompany an extraction, layer by layer: `push`, `watch`, `split`.
+
+    Parameters
+    ----------
+    edges : array, (2,)
+        Start and stop, which are exact.
+
+    Attributes
+    ----------
+    edge_errors : array, (R + 1,)
+        Bounds on |edge - true edge|.
+    doubtful : array of bool, (R,)
+        Regions in which rounding could have decided something.
+    """
+
+    def __init__(self, edges: NDArray):
+        self.edge_errors = np.zeros(2)
+        self.doubtful = np.zeros(1, bool)
+        self._reach = np.array([[1.0, 0.0]])  # (units, 2): P and Q
+        self._infinite = [end for end in (0, -1) if np.isinf(edges[end])]
+        self._slanted = np.ones((1, 2), bool)  # (units, 2): whether p can be other than 0 at the first and last edge
+        self._operations = 0
+
+    @property
+    def growth(self) -> float:
+        """g / (1 - g), which bounds errors by the computed, itself rounded, reach; with three operations for its use."""
+        k = self._operations + 3
+        g = k * UNIT_ROUNDOFF / (1 - k * UNIT_ROUNDOFF)
+        return g / (1 - g)
+
+    @property
+    def slope_errors(self) -> NDArray:
+        """Bounds on the errors of p, (units,), in any region that is not doubtful."""
+        return self.growth * self._reach[:, 0]
+
+    def push(self, W: NDArray, b: NDArray) -> None:
+        """Take the reaches through a layer."""
+        self._reach = np.abs(W) @ self._reach + UNDERFLOW
+        self._reach[:, 1] += np.abs(b)
+        if self._infinite:
+            self._slanted = (W != 0) @ self._slanted
+        self._operations += W.shape[1] + 2  # products and sums, and the gain
+
+    def watch(self, edges: NDArray, lines: NDArray, values: NDArray) -> None:
+        """Doubt the regions on both sides of each edge at which some unit's value (units, R + 1) may be zero.
+
+        And those next to a doubtful region, because the values at an edge are taken from the lines on one side of it.
+        """
+        P, Q = self.growth * self._reach.T[:, :, None]  # (units, 1)
+        bound = P * (np.abs(edges) + 2 / self.growth * self.edge_errors) + Q
+        for end in self._infinite:  # there the sign is that of p, and that of q only where p is zero for certain
+            p = lines[:, 0, end]
+            bound[:, end] = np.where(self._slanted[:, end], np.where(p == 0, np.inf, P[:, 0]), Q[:, 0])
+        undecided = ~(np.abs(values) > bound).all(axis=0)
+        undecided[1:-1] |= self.doubtful[:-1] | self.doubtful[1:]
+        self.doubtful = self.doubtful | undecided[:-1] | undecided[1:]
+
+    def cross(self, x: NDArray, p: NDArray, unit: NDArray, order: NDArray) -> None:
+        """Bound the errors of crossings x of units whose lines have slope p, and put them among those of the edges."""
+        P, Q = self.growth * self._reach[unit].T
+        errors = (P * np.abs(x) + Q) / np.maximum(np.abs(p) - P, 0) + UNDERFLOW
+        self.edge_errors = np.append(np.concatenate([self.edge_errors[:-1], errors])[order], self.edge_errors[-1])
+
+    def split(self, edges: NDArray, parent: NDArray, gain: NDArray) -> None:
+        """Hand the doubts down to the parts; doubt those whose edges (R + 1,) are too near each other for the errors."""
+        narrow = ~(np.diff(edges) > 4 * (self.edge_errors[:-1] + self.edge_errors[1:]))
+        self.doubtful = self.doubtful[parent] | narrow
+        if self._infinite:
+            self._slanted &= gain[:, [0, -1]] != 0
