@@ -168,6 +168,7 @@ def float_regions(net: MLP, start: float, stop: float, prove: bool = True) -> Re
     ]
     edges, lines = np.array([start, stop]), np.array([[[1.0], [0.0]]])  # (units, 2, regions)
     rounding = Rounding(edges) if prove else None
+    gains = np.array([net.negative_slope, 1.0])  # of units that are off, and on
     layers = []
     with np.errstate(all="ignore"):
         for W, b in hidden:
@@ -187,15 +188,15 @@ def float_regions(net: MLP, start: float, stop: float, prove: bool = True) -> Re
                 rounding.cross(x, p, unit, order)
             parent, edges = parent[order], np.append(left[order], stop)
 
-            switches = np.ones((len(W), len(parent)), np.int8)
-            switches[:, 0] = 2 * on[:, 0] - 1
-            switches[unit, np.argsort(order)[count:]] = -1
-            states = np.multiply.accumulate(switches, axis=1, dtype=np.int8)
-            gain = np.where(states > 0, 1.0, net.negative_slope)
+            switches = np.zeros((len(W), len(parent)), bool)
+            switches[:, 0] = on[:, 0]
+            switches[unit, np.argsort(order)[count:]] = True
+            on = np.logical_xor.accumulate(switches, axis=1)
             if rounding:
-                rounding.split(edges, parent, gain)
-            layers.append(Layer(lines, states, parent))
-            lines = lines[:, :, parent] * gain[:, None]
+                rounding.split(edges, parent, on | (net.negative_slope > 0))
+            layers.append(Layer(lines, 2 * on.view(np.int8) - 1, parent))
+            lines = lines.take(parent, axis=2)
+            lines *= gains[on.view(np.int8)][:, None] if net.negative_slope else on[:, None]
         output = push(W_out, b_out, lines)
         if rounding:
             rounding.push(W_out, b_out)
@@ -209,7 +210,7 @@ def float_regions(net: MLP, start: float, stop: float, prove: bool = True) -> Re
 
 def push(W: NDArray, b: NDArray, lines: NDArray) -> NDArray:
     """Lines (units, 2, R) of a layer's activations to those of the next layer's units: p <- W p, q <- W q + b."""
-    pushed = (W @ lines.reshape(len(lines), -1)).reshape(len(W), *lines.shape[1:])
+    pushed = np.dot(W, lines.reshape(len(lines), -1)).reshape(len(W), 2, -1)
     pushed[:, 1] += b[:, None]
     return pushed
 
@@ -221,7 +222,7 @@ def values_at(edges: NDArray, lines: NDArray) -> NDArray:
     np.multiply(p, edges[:-1], out=values[:, :-1])
     values[:, :-1] += q
     values[:, -1] = p[:, -1] * edges[-1] + q[:, -1]
-    for end, sign in ((0, -1), (-1, 1)):
-        if np.isinf(edges[end]):
-            values[:, end] = np.where(p[:, end] == 0, q[:, end], sign * p[:, end])
+    for end in (0, -1):
+        if abs(edges[end]) == np.inf:
+            values[:, end] = np.where(p[:, end] == 0, q[:, end], np.sign(edges[end]) * p[:, end])
     return values

@@ -86,9 +86,9 @@ class Rounding:
         errors = (P * np.abs(x) + Q) / np.maximum(np.abs(p) - P, 0) + UNDERFLOW
         self.edge_errors = np.append(np.concatenate([self.edge_errors[:-1], errors])[order], self.edge_errors[-1])
 
-    def split(self, edges: NDArray, parent: NDArray, gain: NDArray) -> None:
+    def split(self, edges: NDArray, parent: NDArray, active: NDArray) -> None:
         """Hand the doubts down to the parts; doubt those whose edges (R + 1,) are too near each other for the errors."""
         narrow = ~(np.diff(edges) > 4 * (self.edge_errors[:-1] + self.edge_errors[1:]))
         self.doubtful = self.doubtful[parent] | narrow
         if self._infinite:
-            self._slanted &= gain[:, [0, -1]] != 0
+            self._slanted &= active[:, [0, -1]]
