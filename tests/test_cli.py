@@ -46,9 +46,10 @@ def test_segments_table(saved, capsys):
     """Catches: a table out of step with the segments."""
     assert main(["segments", str(saved), "--interval", "-2", "5"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert len(lines) == 1 + 4 + 1
+    assert len(lines) == 1 + 4 + 1 + 1
     assert lines[2].split() == ["1", "-1", "0", "1", "1.5", "-2", "0.1"]
-    assert lines[-2].split() == ["3", "1", "5", "0", "0.5"]
+    assert lines[4].split() == ["3", "1", "5", "0", "0.5"]
+    assert lines[5] == "no corner at 3: 0.3 0.4 switch, cancelled"
     assert lines[-1] == "4 segments, 4 boundaries"
 
 
@@ -60,7 +61,7 @@ def test_segments_json(saved, capsys):
     assert out["segments"][0] == {"start": None, "stop": -1.0, "slope": 0.0, "intercept": 0.5}
     assert [s["slope"] for s in out["segments"]] == f.slopes.tolist()
     assert [b["x"] for b in out["boundaries"]] == f.boundaries.tolist()
-    assert out["boundaries"][-1] == {"x": 3.0, "breakpoint": False, "owners": [[0, 3], [0, 4]]}
+    assert out["boundaries"][-1] == {"x": 3.0, "owners": [[0, 3], [0, 4]], "jump": 0.0, "label": "cancelled"}
 
 
 def test_fit(tmp_path, capsys):
@@ -198,7 +199,7 @@ def test_negative_ends(saved, capsys, start, stop):
     assert main(["segments", str(saved), "--interval", start, stop]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert float(lines[1].split()[1]) == float(start)
-    assert float(lines[-2].split()[2]) == float(stop)
+    assert any(line.split()[2] == f"{float(stop):g}" for line in lines[1:-1])
 
 
 def test_bad_seed_is_named(capsys):
@@ -223,4 +224,4 @@ def test_whole_line_is_the_default(saved, capsys):
     main(["segments", str(saved)])
     lines = capsys.readouterr().out.splitlines()
     assert lines[1].split()[1] == "-inf"
-    assert np.isinf(float(lines[-2].split()[2]))
+    assert lines[4].split()[2] == "inf"

@@ -5,14 +5,19 @@ data is the way to read the code:
 
     functions   the target functions by name
     data        Dataset, sample, batches
+    interop     weights from PyTorch and scikit-learn
     network     MLP: the parameters, and what a network computes
     ensemble    Ensemble: many networks at once
     backprop    forward and backward, by hand
     optim       Adam, SGD
     train       train() and its History
-    regions     the heart: the on/off pattern of every hidden unit along x
+    regions     the heart: the on/off pattern of every hidden unit along x; rounding bounds its errors
+    exact       find_regions(): the same proven, with rational numbers where float64 leaves a doubt
     segments    extract_segments(): the network as a function object, PiecewiseLinear
+    decisions   argmax_changes(): where another output wins
     detector    detect_segments(): the article's finite differences
+    prediction  what the detector must see of the exact segments
+    crosscheck  crosscheck(): what it does report, explained line by line
     plot        pictures (loads matplotlib, and only when asked for)
     article     the article's experiments, as data
     measures    numbers that sum a trained network up
@@ -27,20 +32,24 @@ data is the way to read the code:
 """
 
 from . import functions
+from .crosscheck import CrossCheck, assert_counts_agree, crosscheck
 from .data import Dataset, sample
+from .decisions import argmax_changes
 from .detector import Detection, detect_segments
 from .ensemble import Ensemble
 from .exact import find_regions
 from .network import MLP
 from .optim import SGD, Adam
 from .regions import Regions
-from .segments import PiecewiseLinear, Segment, extract_segments
+from .segments import Boundary, PiecewiseLinear, Segment, extract_outputs, extract_segments
 from .train import History, TrainingDiverged, TrainingInterrupted, train
 
 __all__ = [
     "MLP",
     "SGD",
     "Adam",
+    "Boundary",
+    "CrossCheck",
     "Dataset",
     "Detection",
     "Ensemble",
@@ -50,7 +59,11 @@ __all__ = [
     "Segment",
     "TrainingDiverged",
     "TrainingInterrupted",
+    "argmax_changes",
+    "assert_counts_agree",
+    "crosscheck",
     "detect_segments",
+    "extract_outputs",
     "extract_segments",
     "find_regions",
     "functions",

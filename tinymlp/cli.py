@@ -198,10 +198,7 @@ def _as_json(f: PiecewiseLinear) -> dict:
         "segments": [
             {key: value if np.isfinite(value) else None for key, value in segment._asdict().items()} for segment in f
         ],
-        "boundaries": [
-            {"x": x, "breakpoint": visible, "owners": owners}
-            for x, visible, owners in zip(f.boundaries.tolist(), f.is_breakpoint.tolist(), f.owners, strict=True)
-        ],
+        "boundaries": [boundary._asdict() for boundary in f.table()],
     }
 
 
@@ -217,5 +214,9 @@ def _table(f: PiecewiseLinear) -> str:
             jump, owners = corners[k]
             line += f" {jump:16.6g}  " + " ".join(f"{layer}.{unit}" for layer, unit in owners)
         lines.append(line)
+    others = [b for b in f.table() if b.label != "visible"]
+    for b in others:
+        owners = " ".join(f"{layer}.{unit}" for layer, unit in b.owners)
+        lines.append(f"no corner at {b.x:.6g}: {owners} {'switches' if len(b.owners) == 1 else 'switch'}, {b.label}")
     lines.append(f"{len(f)} segments, {len(f.boundaries)} boundaries")
     return "\n".join(lines)

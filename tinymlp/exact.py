@@ -2,14 +2,14 @@
 
 The four steps of ``regions.py`` once more, with nothing rounded. Every stored weight is a whole number over a power of
 two, and so is all that a line p x + q is made of: products, sums and the gain of the (leaky) ReLU keep it so. So
-Python's integers do, with one power of two a layer that no decision depends on. Only crossings, -q/p, are quotients, and
-even these are needed only to sort them and to hand them out: with an edge held as n/d, the sign of p n/d + q is that
-of the integer p n + q d.
+Python's integers do, with one power of two a layer that no decision depends on. Only crossings, -q/p, are quotients,
+and they are needed only to be sorted and handed out: with an edge held as n/d, the sign of p n/d + q is that of the
+integer p n + q d.
 """
 
+from collections.abc import Iterator
 from fractions import Fraction
-from itertools import pairwise
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,7 +49,9 @@ def find_regions(net: MLP, start: float = -np.inf, stop: float = np.inf, arithme
     if arithmetic not in ("auto", "float", "exact"):
         raise ValueError(f"arithmetic is {arithmetic!r}: give 'auto', 'float' or 'exact'")
     if net.sizes[0] != 1:
-        raise ValueError(f"net has {net.sizes[0]} inputs: regions need exactly one, such as net.along(origin, direction)")
+        raise ValueError(
+            f"net has {net.sizes[0]} inputs: regions need exactly one, such as net.along(origin, direction)"
+        )
     if net.dtype.itemsize > 8:
         raise ValueError(f"net has {net.dtype} weights, which float64 cannot hold: use net.astype(np.float64)")
     net = net.to("cpu")
@@ -69,17 +71,28 @@ def find_regions(net: MLP, start: float = -np.inf, stop: float = np.inf, arithme
     return regions
 
 
-def rational_regions(net: MLP, start: float, stop: float) -> Regions:
-    """The regions in rational arithmetic; every number in the answer is the nearest float64 to the true one."""
-    edges = [_ratio(start), _ratio(stop)]  # (numerator, denominator); infinity is (1, 0)
-    (off,), bits = _whole(np.array([net.negative_slope]))
-    on = 1 << bits  # on : off = 1 : negative_slope
-    p, q, scale = np.array([[1]], object), np.array([[0]], object), 0  # (units, R), in units of 2^-scale
+class Rational(NamedTuple):
+    """What rational arithmetic finds: R regions between R + 1 edges, and the lines of the outputs on them."""
+
+    edges: list[tuple[int, int]]  # numerator and denominator; infinity is (1, 0)
+    layers: list[Layer]
+    p: NDArray  # (outputs, R), integers, in units of 2^-bits
+    q: NDArray
+    bits: int
+
+
+def rational_pass(net: MLP, start: float, stop: float) -> Rational:
+    """The four steps in rational arithmetic."""
+    edges = [_ratio(start), _ratio(stop)]
+    (off,), shift = _whole(np.array([net.negative_slope]))
+    gains = np.array([0, 1 << shift, off], object)  # by state 0, 1, -1; in units of 2^-shift
+    p, q, bits = np.array([[1]], object), np.array([[0]], object), 0  # (units, R)
     layers = []
-    for matrix in net.layers[:-1]:
+    for l, matrix in enumerate(net.layers):
         W, e = _whole(matrix)
-        p, q = W[:, :-1] @ p, W[:, :-1] @ q + W[:, -1:] * (1 << scale)
-        scale += e
+        p, q, bits = W[:, :-1] @ p, W[:, :-1] @ q + W[:, -1:] * (1 << bits), bits + e
+        if l == len(net.layers) - 1:
+            break
         left, right = _signs_at_edges(p, q, edges)
         crosses = left * right < 0
         new, parent = edges[:1], []
@@ -87,23 +100,25 @@ def rational_regions(net: MLP, start: float, stop: float) -> Regions:
             cuts = sorted({Fraction(-q[unit, r], p[unit, r]) for unit in np.flatnonzero(crosses[:, r])})
             new += [*(cut.as_integer_ratio() for cut in cuts), edge]
             parent += [r] * (len(cuts) + 1)
-        lines = np.stack([_floats(p, scale), _floats(q, scale)], axis=1)
+        lines = np.stack([_floats(p.T, bits), _floats(q.T, bits)])
         edges, p, q = new, p[:, parent], q[:, parent]
         left, right = _signs_at_edges(p, q, edges)
         states = np.where(left != 0, left, right)
-        layers.append(Layer(lines, states, np.array(parent)))
-        gain = np.array([0, on, off], object)[states]  # by state 0, 1, -1
-        p, q, scale = p * gain, q * gain, scale + bits
-    W, e = _whole(net.layers[-1])
-    p, q = W[:, :-1] @ p, W[:, :-1] @ q + W[:, -1:] * (1 << scale)
-    output = np.stack([_floats(p, scale + e), _floats(q, scale + e)], axis=1)
+        layers.append(Layer(lines, states.T, np.array(parent)))
+        p, q, bits = p * gains[states], q * gains[states], bits + shift
+    return Rational(edges, layers, p, q, bits)
 
+
+def rational_regions(net: MLP, start: float, stop: float) -> Regions:
+    """The regions in rational arithmetic; every number in the answer is the float64 nearest to the true one."""
+    edges, layers, p, q, bits = rational_pass(net, start, stop)
+    output = np.stack([_floats(p.T, bits), _floats(q.T, bits)])
     fractions = [Fraction(*edge) for edge in edges[1:-1]]
     x = np.array([start, *map(float, fractions), stop])
-    # an error of half a unit in the last place; the ends are exact
-    errors = np.array([0.0, *(UNIT_ROUNDOFF * abs(v) + 2.0**-1074 for v in x[1:-1]), 0.0])
-    slope_errors = UNIT_ROUNDOFF * np.abs(output[:, 0]).max(axis=1) + 2.0**-1074
-    return Regions(x, errors, layers, output, slope_errors, np.zeros(len(x) - 1, bool), fractions)
+    errors = UNIT_ROUNDOFF * np.abs(x) + 2.0**-1074  # half a unit in the last place; the ends are exact
+    errors[[0, -1]] = 0
+    output_errors = UNIT_ROUNDOFF * np.abs(output).max(axis=1) + 2.0**-1074
+    return Regions(x, errors, layers, output, output_errors, np.zeros(len(x) - 1, bool), fractions)
 
 
 def rational_slopes(net: MLP, states: list[NDArray]) -> tuple[NDArray, int]:
@@ -126,47 +141,55 @@ def rational_slopes(net: MLP, states: list[NDArray]) -> tuple[NDArray, int]:
     return p, scale
 
 
+def windows(regions: Regions, chosen: NDArray) -> Iterator[tuple[int, int, float, float]]:
+    """Each run of chosen regions: the first, the one behind the last, and numbers well inside the ones beside the run.
+
+    At the ends, where there is none beside it, these are start and stop.
+    """
+    steps = np.diff(chosen.astype(np.int8), prepend=0, append=0)
+    for first, behind in zip(np.flatnonzero(steps > 0).tolist(), np.flatnonzero(steps < 0).tolist(), strict=True):
+        yield first, behind, _inside(regions, first - 1), _inside(regions, behind)
+
+
 def _settle(net: MLP, regions: Regions) -> Regions:
     """Replace each run of doubtful regions by what rational arithmetic finds there.
 
     A run is done from a point inside the sure region before it to one inside the sure region behind it. So the parts,
     float64's and rational ones in turn, overlap: the last region of each is the first of the next.
     """
-    count = len(regions.doubtful)
-    steps = np.diff(regions.doubtful.astype(np.int8), prepend=0, append=0)
-    parts, sure = [], 0  # regions and which of them; the first sure one behind the last run
-    for first, behind in zip(np.flatnonzero(steps > 0).tolist(), np.flatnonzero(steps < 0).tolist(), strict=True):
+    count, sure = len(regions.doubtful), 0  # the first sure region behind the last run
+    parts: list[tuple[Regions, slice]] = []  # and which regions of each
+    for first, behind, a, b in windows(regions, regions.doubtful):
         if first:
             parts.append((regions, slice(sure, first)))
-        part = rational_regions(net, _inside(regions, first - 1), _inside(regions, behind))
+        part = rational_regions(net, a, b)
         parts.append((part, slice(0, len(part.doubtful))))
         sure = behind
     if sure < count:
         parts.append((regions, slice(sure, count)))
 
     def join(arrays: list[NDArray]) -> NDArray:
-        """One array (..., R) of those of the parts."""
-        chosen = [a[..., which] for a, (_, which) in zip(arrays, parts, strict=True)]
-        return np.concatenate([chosen[0], *(a[..., 1:] for a in chosen[1:])], axis=-1)
+        """One array (..., R, units) of those of the parts."""
+        chosen = [a[..., which, :] for a, (_, which) in zip(arrays, parts, strict=True)]
+        return np.concatenate([chosen[0], *(a[..., 1:, :] for a in chosen[1:])], axis=-2)
 
-    def inner(arrays: list[NDArray]) -> NDArray:
-        """One array of what belongs to the boundaries of the parts, of arrays that belong to edges."""
-        return np.concatenate([a[which.start + 1 : which.stop] for a, (_, which) in zip(arrays, parts, strict=True)])
+    def inner(arrays: list[NDArray]) -> list[NDArray]:
+        """What belongs to the boundaries of each part, of arrays that belong to edges."""
+        return [a[which.start + 1 : which.stop] for a, (_, which) in zip(arrays, parts, strict=True)]
 
-    ends = regions.edges[0], regions.edges[-1]
+    expanded = [part.expand() for part, _ in parts]
     layers = []
-    for l in range(len(regions.layers)):
-        p, q = join([part.slopes[l] for part, _ in parts]), join([part.intercepts[l] for part, _ in parts])
-        states = join([part.states[l] for part, _ in parts])
-        layers.append(Layer(np.stack([p, q], axis=1), states, np.arange(p.shape[1])))
+    for versions in zip(*expanded, strict=True):
+        lines, states = join([layer.lines for layer in versions]), join([layer.states for layer in versions])
+        layers.append(Layer(lines, states, np.arange(len(states))))
     output = join([part.output for part, _ in parts])
     return Regions(
-        np.array([ends[0], *inner([part.edges for part, _ in parts]), ends[1]]),
-        np.array([0.0, *inner([part.edge_errors for part, _ in parts]), 0.0]),
+        np.concatenate([regions.edges[:1], *inner([part.edges for part, _ in parts]), regions.edges[-1:]]),
+        np.concatenate([[0.0], *inner([part.edge_errors for part, _ in parts]), [0.0]]),
         layers,
         output,
-        np.max([part.slope_errors for part, _ in parts], axis=0),
-        np.zeros(output.shape[-1], bool),
+        np.max([part.output_errors for part, _ in parts], axis=0),
+        np.zeros(output.shape[1], bool),
     )
 
 

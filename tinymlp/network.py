@@ -12,12 +12,13 @@ from collections.abc import Sequence
 from itertools import pairwise
 from operator import index
 from pathlib import Path
+from typing import Any
 from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-from . import backend
+from . import backend, interop
 
 
 def layer_views(flat: NDArray, sizes: Sequence[int]) -> list[NDArray]:
@@ -151,6 +152,63 @@ class MLP:
         params = np.concatenate([np.column_stack(pair).ravel() for pair in zip(W, b, strict=True)])
         sizes = [W[0].shape[1], *(len(w) for w in W)]
         return cls.from_params(sizes, params.astype(dtype if dtype.kind == "f" else np.float64), negative_slope)
+
+    @classmethod
+    def from_torch(cls, source: Any, negative_slope: float | None = None) -> "MLP":
+        """The network that a PyTorch model is, with copies of its weights in their dtype.
+
+        Parameters
+        ----------
+        source : torch.nn.Module or state dict
+            A module made of Linear layers with ReLU or LeakyReLU modules between them, nested as you like; Dropout,
+            Identity and Flatten are passed over. Or, of a model that calls its activations in forward(), the state
+            dict: its 2-D weights and their biases, in order.
+        negative_slope : float, optional
+            Of the activations; a module knows it, a state dict does not (0, if not given).
+
+        Raises
+        ------
+        ValueError
+            If the model holds anything else, or activations of different slopes.
+        """
+        return cls.from_weights(*interop.read_torch(source, negative_slope))
+
+    @classmethod
+    def from_sklearn(cls, model: Any) -> "MLP":
+        """The network that a fitted scikit-learn MLPClassifier or MLPRegressor is, with copies of its weights.
+
+        Of a classifier the outputs are those before softmax (with two classes one output, whose sign decides).
+        ValueError if the model is not fitted or its activation is not ReLU.
+        """
+        return cls.from_weights(*interop.read_sklearn(model))
+
+    def along(self, origin: ArrayLike, direction: ArrayLike) -> "MLP":
+        """The network of one input t that this one is on the line origin + t * direction; float64.
+
+        Its first layer is W direction, computed in float64, with the bias W origin + b. From one point to another,
+        ``net.along(a, b - a)`` is at a for t = 0 and at b for t = 1.
+
+        Parameters
+        ----------
+        origin, direction : array_like, (inputs,)
+
+        Raises
+        ------
+        ValueError
+            If their shapes do not fit, a number is not finite, or the direction is zero.
+        """
+        points = []
+        for name, values in (("origin", origin), ("direction", direction)):
+            point = np.asarray(values, np.float64)
+            if point.shape != (self.sizes[0],) or not np.isfinite(point).all():
+                raise ValueError(f"{name} has shape {point.shape}: give {self.sizes[0]} finite numbers, one an input")
+            points.append(point)
+        if not points[1].any():
+            raise ValueError("direction is zero: give the difference of two points")
+        net = self.to("cpu").astype(np.float64)
+        first = net.weights[0]
+        weights = [(first @ points[1])[:, None], *net.weights[1:]]
+        return MLP.from_weights(weights, [first @ points[0] + net.biases[0], *net.biases[1:]], self.negative_slope)
 
     @property
     def weights(self) -> list[NDArray]:

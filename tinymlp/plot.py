@@ -3,6 +3,7 @@
 Every function takes ``ax=None`` and returns the axes it drew on. Nothing calls ``show()``.
 """
 
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import Literal
 
@@ -11,8 +12,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from .crosscheck import CrossCheck
 from .data import check_interval
-from .detector import detect_segments
+from .detector import Detection, detect_segments
 from .functions import Function, named
 from .network import MLP
 from .segments import PiecewiseLinear, extract_segments
@@ -20,6 +22,14 @@ from .train import History
 
 ARTICLE_COLORS = "rgbck"
 LAYER_COLORS = ("#d55e00", "#0072b2", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")  # told apart by the colour-blind
+
+VERDICT_COLORS = {  # of a breakpoint, in the crosscheck
+    "found once": "#009e73",
+    "found twice": "#0072b2",
+    "merged": "#e69f00",
+    "hidden": "#d55e00",
+    "outside": "0.6",
+}
 
 
 def segments(
@@ -99,15 +109,66 @@ def _draw_exact(net_or_f: MLP | PiecewiseLinear, start: float, stop: float, ax: 
 def _draw_article(
     net_or_f: MLP | PiecewiseLinear, start: float, stop: float, ax: Axes, points: int, epsilon: float
 ) -> np.ndarray:
-    """One line a detected segment, in the article's colours; returns the heights."""
+    """The detected segments; returns their heights."""
     seen = detect_segments(net_or_f, start, stop, points, epsilon)
+    _draw_detection(seen, ax)
+    return seen.y
+
+
+def _draw_detection(seen: Detection, ax: Axes) -> None:
+    """One line a detected segment, in the article's colours."""
     # a transition at i says that the cell from i-1 to i has another slope than the one before, so the line turns at i-1
     turns = [0, *(seen.transitions - 1), len(seen.x) - 1]
     for k, (a, b) in enumerate(pairwise(turns)):
         place = k % len(ARTICLE_COLORS)
         bold = place == 1
         ax.plot(seen.x[a : b + 1], seen.y[a : b + 1], color=ARTICLE_COLORS[place], lw=4 if bold else 1.5)
-    return seen.y
+
+
+def crosscheck(check: CrossCheck, axes: Sequence[Axes] | None = None) -> list[Axes]:
+    """Draw exact and detected segments one above the other.
+
+    Above the exact segments, a dot on each breakpoint in the colour of what became of it; below the article's picture,
+    a tick at each transition, red where no breakpoint made it.
+
+    Parameters
+    ----------
+    check : CrossCheck
+    axes : two matplotlib Axes
+        A new figure's if not given.
+
+    Returns
+    -------
+    list of Axes
+        The two.
+    """
+    if axes is None:
+        axes = plt.subplots(2, 1, sharex=True, sharey=True, figsize=(7, 7), layout="constrained")[1]
+    exact, article = axes
+    f, seen = check.segments, check.detection
+    x = np.concatenate([[f.start], f.breakpoints, [f.stop]])
+    exact.plot(x, f(x), color="0.15", lw=1.2)
+    for verdict, color in VERDICT_COLORS.items():
+        at = np.array([row.x for row in check.table if row.verdict == verdict and row.what == "breakpoint"])
+        if len(at):
+            label = f"{len(at)} {verdict}"
+            exact.plot(at, f(at), "o", ms=5, color=color, mec="white", mew=0.6, label=label, zorder=3)
+    exact.set_title(f"exact: {len(f)} segments", fontsize=10)
+    _draw_detection(seen, article)
+    bottom = article.get_xaxis_transform()
+    for verdict, color in {"breakpoint": "0.6", "undecided": "#e69f00", "rounding": "#d40000"}.items():
+        rows = [row for row in check.table if row.verdict == verdict and row.what == "transition"]
+        ticks = [row.x for row in rows if row.indices[0] in check.detected]
+        if ticks:
+            label = f"{len(ticks)} by {verdict}s" if verdict == "breakpoint" else f"{len(ticks)} {verdict}"
+            article.plot(ticks, np.full(len(ticks), 0.02), "|", ms=8, color=color, label=label, transform=bottom)
+    article.set_title(f"detected: {seen.count} segments", fontsize=10)
+    for ax in axes:
+        if ax.get_legend_handles_labels()[0]:
+            ax.legend(fontsize=8)
+        ax.set_ylabel("y")
+    article.set_xlabel("x")
+    return [exact, article]
 
 
 def _draw_target(target: Function, ax: Axes) -> None:

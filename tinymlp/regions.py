@@ -31,8 +31,8 @@ from .rounding import Rounding
 class Layer(NamedTuple):
     """A hidden layer before its ReLU: lines on the regions that came in, states on those that it split them into."""
 
-    lines: NDArray  # (units, 2, regions in): p and q
-    states: NDArray  # (units, regions out)
+    lines: NDArray  # (2, regions in, units): p and q
+    states: NDArray  # (regions out, units), int8: 1 on, -1 off, 0 exactly zero
     parent: NDArray  # (regions out,): which region in each is a part of
 
 
@@ -57,10 +57,10 @@ class Regions:
         Proven bounds on |edge - true edge|; not a number where nothing is proven.
     layers : list of Layer
         What the extraction went through; `slopes`, `intercepts` and `states` are made from it.
-    output : array, (outputs, 2, R)
-        Slope and intercept of each output.
-    slope_errors : array, (outputs,)
-        Proven bounds on the errors of the outputs' slopes; not a number where nothing is proven.
+    output : array, (2, R, outputs)
+        Slopes and intercepts.
+    output_errors : array, (2, outputs)
+        Proven bounds on their errors, in every region; not a number where nothing is proven.
     doubtful : array of bool, (R,)
         Where rounding could have decided something. Nowhere in what `find_regions` returns.
     fractions : list of Fraction or None
@@ -71,7 +71,7 @@ class Regions:
     edge_errors: NDArray
     layers: list[Layer]
     output: NDArray
-    slope_errors: NDArray
+    output_errors: NDArray
     doubtful: NDArray
     fractions: list[Fraction] | None = None
 
@@ -92,7 +92,7 @@ class Regions:
 
     def _lines(self, which: int) -> list[NDArray]:
         hidden = zip(self.layers, self._columns, strict=True)
-        return [*(layer.lines[:, which, layer.parent[c]] for layer, c in hidden), self.output[:, which]]
+        return [*(layer.lines[which, layer.parent[c]].T for layer, c in hidden), self.output[which].T]
 
     @cached_property
     def slopes(self) -> list[NDArray]:
@@ -107,7 +107,12 @@ class Regions:
     @cached_property
     def states(self) -> list[NDArray]:
         """For each hidden layer, (units, R), int8: 1 on, -1 off, 0 exactly zero on the whole region."""
-        return [layer.states[:, c] for layer, c in zip(self.layers, self._columns, strict=True)]
+        return [layer.states[c].T for layer, c in zip(self.layers, self._columns, strict=True)]
+
+    def expand(self) -> list[Layer]:
+        """The hidden layers with a column for each final region instead."""
+        hidden = zip(self.layers, self._columns, strict=True)
+        return [Layer(l.lines[:, l.parent[c]], l.states[c], np.arange(len(c))) for l, c in hidden]
 
     def clip(self, a: float, b: float) -> "Regions":
         """The regions, and parts of regions, between a and b, which lie inside the interval."""
@@ -119,14 +124,14 @@ class Regions:
         layers = self.layers
         if layers:
             *before, (lines, states, parent) = layers
-            layers = [*before, Layer(lines, states[:, which], parent[which])]
+            layers = [*before, Layer(lines, states[which], parent[which])]
         inner = which[1:]
         return Regions(
             np.array([start, *self.edges[inner], stop]),
             np.array([0.0, *self.edge_errors[inner], 0.0]),
             layers,
-            self.output[:, :, which],
-            self.slope_errors,
+            self.output[:, which],
+            self.output_errors,
             self.doubtful[which],
             None if self.fractions is None else [self.fractions[k - 1] for k in inner],
         )
@@ -166,18 +171,18 @@ def float_regions(net: MLP, start: float, stop: float, prove: bool = True) -> Re
     *hidden, (W_out, b_out) = [
         (W.astype(np.float64), b.astype(np.float64)) for W, b in zip(net.weights, net.biases, strict=True)
     ]
-    edges, lines = np.array([start, stop]), np.array([[[1.0], [0.0]]])  # (units, 2, regions)
+    edges, lines = np.array([start, stop]), np.array([[[1.0]], [[0.0]]])  # (p and q, regions, units)
     rounding = Rounding(edges) if prove else None
     gains = np.array([net.negative_slope, 1.0])  # of units that are off, and on
     layers = []
     with np.errstate(all="ignore"):
         for W, b in hidden:
             lines = push(W, b, lines)
-            values = values_at(edges, lines)  # (units, edges)
+            values = values_at(edges, lines)  # (edges, units)
             on = values > 0
-            unit, region = np.nonzero(on[:, 1:] != on[:, :-1])
-            p, q = lines[unit, :, region].T
-            x = np.fmax(edges[region], np.fmin(-q / p, edges[region + 1]))
+            region, unit = np.nonzero(on[1:] != on[:-1])
+            p, q = lines[:, region, unit]
+            x = np.fmax(edges[region], np.fmin(0.0 - q / p, edges[region + 1]))
 
             count = len(edges) - 1
             parent, left = np.concatenate([np.arange(count), region]), np.concatenate([edges[:-1], x])
@@ -188,41 +193,41 @@ def float_regions(net: MLP, start: float, stop: float, prove: bool = True) -> Re
                 rounding.cross(x, p, unit, order)
             parent, edges = parent[order], np.append(left[order], stop)
 
-            switches = np.zeros((len(W), len(parent)), bool)
-            switches[:, 0] = on[:, 0]
-            switches[unit, np.argsort(order)[count:]] = True
-            on = np.logical_xor.accumulate(switches, axis=1)
+            switches = np.zeros((len(parent), len(W)), bool)
+            switches[0] = on[0]
+            switches[np.argsort(order)[count:], unit] = True
+            on = np.logical_xor.accumulate(switches)
             if rounding:
                 rounding.split(edges, parent, on | (net.negative_slope > 0))
             layers.append(Layer(lines, 2 * on.view(np.int8) - 1, parent))
-            lines = lines.take(parent, axis=2)
-            lines *= gains[on.view(np.int8)][:, None] if net.negative_slope else on[:, None]
+            lines = lines.take(parent, axis=1)
+            lines *= gains[on.view(np.int8)] if net.negative_slope else on
         output = push(W_out, b_out, lines)
         if rounding:
             rounding.push(W_out, b_out)
-            return Regions(edges, rounding.edge_errors, layers, output, rounding.slope_errors, rounding.doubtful)
+            return Regions(edges, rounding.edge_errors, layers, output, rounding.line_errors, rounding.doubtful)
 
-    unknown = np.full(len(edges), np.nan)
-    regions = Regions(edges, unknown, layers, output, unknown[: len(output)], np.zeros(len(edges) - 1, bool))
+    unknown = np.full_like(edges, np.nan), np.full((2, len(W_out)), np.nan)
+    regions = Regions(edges, unknown[0], layers, output, unknown[1], np.zeros(len(edges) - 1, bool))
     wide = np.diff(edges) > 0  # not so where kinks were rounded to the same number
     return regions if wide.all() else regions._choose(np.flatnonzero(wide), start, stop)
 
 
 def push(W: NDArray, b: NDArray, lines: NDArray) -> NDArray:
-    """Lines (units, 2, R) of a layer's activations to those of the next layer's units: p <- W p, q <- W q + b."""
-    pushed = np.dot(W, lines.reshape(len(lines), -1)).reshape(len(W), 2, -1)
-    pushed[:, 1] += b[:, None]
+    """Lines (2, R, units) of a layer's activations to those of the next layer's units: p <- W p, q <- W q + b."""
+    pushed = np.dot(lines.reshape(-1, lines.shape[2]), W.T).reshape(2, -1, len(W))
+    pushed[1] += b
     return pushed
 
 
 def values_at(edges: NDArray, lines: NDArray) -> NDArray:
-    """p x + q at every edge, (units, R + 1), from the line on its right; at an infinite one a number of its sign."""
-    p, q = lines[:, 0], lines[:, 1]
-    values = np.empty((len(lines), len(edges)))
-    np.multiply(p, edges[:-1], out=values[:, :-1])
-    values[:, :-1] += q
-    values[:, -1] = p[:, -1] * edges[-1] + q[:, -1]
+    """p x + q at every edge, (R + 1, units), from the line on its right; at an infinite one a number of its sign."""
+    p, q = lines
+    values = np.empty((len(edges), p.shape[1]))
+    np.multiply(p, edges[:-1, None], out=values[:-1])
+    values[:-1] += q
+    values[-1] = p[-1] * edges[-1] + q[-1]
     for end in (0, -1):
         if abs(edges[end]) == np.inf:
-            values[:, end] = np.where(p[:, end] == 0, q[:, end], np.sign(edges[end]) * p[:, end])
+            values[end] = np.where(p[end] == 0, q[end], np.sign(edges[end]) * p[end])
     return values

@@ -41,54 +41,54 @@ class Rounding:
     def __init__(self, edges: NDArray):
         self.edge_errors = np.zeros(2)
         self.doubtful = np.zeros(1, bool)
-        self._reach = np.array([[1.0, 0.0]])  # (units, 2): P and Q
+        self._reach = np.array([[1.0], [0.0]])  # (2, units): P and Q
         self._infinite = [end for end in (0, -1) if np.isinf(edges[end])]
-        self._slanted = np.ones((1, 2), bool)  # (units, 2): whether p can be other than 0 at the first and last edge
+        self._slanted = np.ones((2, 1), bool)  # (2, units): whether p can be other than 0 at the first and last edge
         self._operations = 0
 
     @property
     def growth(self) -> float:
-        """g / (1 - g), which bounds errors by the computed, itself rounded, reach; with three operations for its use."""
+        """g / (1 - g), which bounds errors by the computed, itself rounded, reach; three operations are for its use."""
         k = self._operations + 3
         g = k * UNIT_ROUNDOFF / (1 - k * UNIT_ROUNDOFF)
         return g / (1 - g)
 
     @property
-    def slope_errors(self) -> NDArray:
-        """Bounds on the errors of p, (units,), in any region that is not doubtful."""
-        return self.growth * self._reach[:, 0]
+    def line_errors(self) -> NDArray:
+        """Bounds on the errors of p and q, (2, units), in any region that is not doubtful."""
+        return self.growth * self._reach
 
     def push(self, W: NDArray, b: NDArray) -> None:
         """Take the reaches through a layer."""
-        self._reach = np.abs(W) @ self._reach + UNDERFLOW
-        self._reach[:, 1] += np.abs(b)
+        self._reach = self._reach @ np.abs(W).T + UNDERFLOW
+        self._reach[1] += np.abs(b)
         if self._infinite:
-            self._slanted = (W != 0) @ self._slanted
+            self._slanted = self._slanted @ (W != 0).T
         self._operations += W.shape[1] + 2  # products and sums, and the gain
 
     def watch(self, edges: NDArray, lines: NDArray, values: NDArray) -> None:
-        """Doubt the regions on both sides of each edge at which some unit's value (units, R + 1) may be zero.
+        """Doubt the regions on both sides of each edge at which some unit's value (R + 1, units) may be zero.
 
         And those next to a doubtful region, because the values at an edge are taken from the lines on one side of it.
         """
-        P, Q = self.growth * self._reach.T[:, :, None]  # (units, 1)
-        bound = P * (np.abs(edges) + 2 / self.growth * self.edge_errors) + Q
+        P, Q = self.line_errors
+        bound = P * (np.abs(edges) + 2 / self.growth * self.edge_errors)[:, None] + Q
         for end in self._infinite:  # there the sign is that of p, and that of q only where p is zero for certain
-            p = lines[:, 0, end]
-            bound[:, end] = np.where(self._slanted[:, end], np.where(p == 0, np.inf, P[:, 0]), Q[:, 0])
-        undecided = ~(np.abs(values) > bound).all(axis=0)
+            slope_bound = np.where(lines[0, end] == 0, np.inf, P)
+            bound[end] = np.where(self._slanted[end], slope_bound, Q)
+        undecided = ~(np.abs(values) > bound).all(axis=1)
         undecided[1:-1] |= self.doubtful[:-1] | self.doubtful[1:]
         self.doubtful = self.doubtful | undecided[:-1] | undecided[1:]
 
     def cross(self, x: NDArray, p: NDArray, unit: NDArray, order: NDArray) -> None:
         """Bound the errors of crossings x of units whose lines have slope p, and put them among those of the edges."""
-        P, Q = self.growth * self._reach[unit].T
+        P, Q = self.line_errors[:, unit]
         errors = (P * np.abs(x) + Q) / np.maximum(np.abs(p) - P, 0) + UNDERFLOW
         self.edge_errors = np.append(np.concatenate([self.edge_errors[:-1], errors])[order], self.edge_errors[-1])
 
     def split(self, edges: NDArray, parent: NDArray, active: NDArray) -> None:
-        """Hand the doubts down to the parts; doubt those whose edges (R + 1,) are too near each other for the errors."""
+        """Hand the doubts down to the parts; doubt those whose edges (R + 1,) are too near for their errors."""
         narrow = ~(np.diff(edges) > 4 * (self.edge_errors[:-1] + self.edge_errors[1:]))
         self.doubtful = self.doubtful[parent] | narrow
         if self._infinite:
-            self._slanted &= active[:, [0, -1]]
+            self._slanted &= active[[0, -1]]

@@ -134,7 +134,6 @@ class PiecewiseLinear:
         columns = self.boundaries.tolist(), self.owners, self.changes.tolist(), self.labels.tolist()
         return [Boundary(*row) for row in zip(*columns, strict=True)]
 
-
     def __len__(self) -> int:
         return len(self.slopes)
 
@@ -236,25 +235,25 @@ def extract_outputs(
 
 def _piecewise(net: MLP, regions: Regions, output: int, arithmetic: Arithmetic) -> PiecewiseLinear:
     """Label the boundaries for one output, and join the regions between breakpoints."""
-    slopes, intercepts = regions.output[output]
+    slopes, intercepts = regions.output[:, :, output]
     changes = np.diff(slopes)
-    error = {"float": 0.0, "auto": regions.slope_errors[output], "exact": np.inf}[arithmetic]
+    error = {"float": 0.0, "auto": regions.output_errors[0, output], "exact": np.inf}[arithmetic]
     visible = np.abs(changes) > 2.001 * error  # of two slopes, and of their difference
     labels = np.where(visible, "visible", "cancelled")
     rest = np.flatnonzero(~visible)
     if len(rest):
-        left, right = [s[:, rest] for s in regions.states], [s[:, rest + 1] for s in regions.states]
-        heard = np.zeros(len(rest), bool)
-        for states in (left, right):
-            for was, is_, listened in zip(left, right, _find_listened(net, output, states), strict=True):
-                heard |= (((was > 0) != (is_ > 0)) & listened).any(axis=0)
+        count = len(rest)
+        states = [s[:, np.concatenate([rest, rest + 1])] for s in regions.states]  # left of each, then right of each
+        heard = np.zeros(count, bool)
+        for state, listened in zip(states, _find_listened(net, output, states), strict=True):
+            switches = (state[:, :count] > 0) != (state[:, count:] > 0)
+            heard |= (switches & (listened[:, :count] | listened[:, count:])).any(axis=0)
         labels[rest[~heard]], changes[rest] = "unheard", 0.0
         if arithmetic != "float" and heard.any():
-            both = [np.concatenate([l[:, heard], r[:, heard]], axis=1) for l, r in zip(left, right, strict=True)]
-            numerators, bits = rational_slopes(net, both)
-            numerator = np.diff(numerators[output].reshape(2, -1), axis=0)[0]
-            changes[rest[heard]] = numerator / (1 << bits)
-            labels[rest[heard][numerator != 0]] = "visible"
+            numerators, bits = rational_slopes(net, [s[:, np.tile(heard, 2)] for s in states])
+            left, right = numerators[output].reshape(2, -1)
+            changes[rest[heard]] = (right - left) / (1 << bits)
+            labels[rest[heard][right != left]] = "visible"
     firsts = np.concatenate([[True], labels == "visible"])
     return PiecewiseLinear(slopes[firsts], intercepts[firsts], changes, labels, regions, arithmetic != "float")
 
