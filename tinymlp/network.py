@@ -177,7 +177,8 @@ class MLP:
     def from_sklearn(cls, model: Any) -> "MLP":
         """The network that a fitted scikit-learn MLPClassifier or MLPRegressor is, with copies of its weights.
 
-        Of a classifier the outputs are those before softmax (with two classes one output, whose sign decides).
+        The outputs are those before scikit-learn's output activation, which a squared error does not have: of a
+        classifier those before softmax, or, for two classes, the one whose sign decides.
         ValueError if the model is not fitted or its activation is not ReLU.
         """
         return cls.from_weights(*interop.read_sklearn(model))
