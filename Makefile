@@ -3,13 +3,16 @@ PYTHON ?= python3
 BIN = .venv/bin
 
 .DELETE_ON_ERROR:
-.PHONY: article test lint clean
+.PHONY: article test examples lint clean
 
 article: .venv/installed
 	$(BIN)/tinymlp article
 
 test: .venv/installed-test
 	$(BIN)/python -m pytest
+
+examples: .venv/installed-examples
+	$(BIN)/python examples/digits.py --picture .venv/digits.png
 
 lint: .venv/installed-lint
 	$(BIN)/ruff check .

@@ -49,7 +49,7 @@ def test_segments_table(saved, capsys):
     assert len(lines) == 1 + 4 + 1 + 1
     assert lines[2].split() == ["1", "-1", "0", "1", "1.5", "-2", "0.1"]
     assert lines[4].split() == ["3", "1", "5", "0", "0.5"]
-    assert lines[5] == "no corner at 3: 0.3 0.4 switch, cancelled"
+    assert lines[5] == "no corner at 3, where 0.3 0.4 switch: cancelled"
     assert lines[-1] == "4 segments, 4 boundaries"
 
 

@@ -214,9 +214,9 @@ def _table(f: PiecewiseLinear) -> str:
             jump, owners = corners[k]
             line += f" {jump:16.6g}  " + " ".join(f"{layer}.{unit}" for layer, unit in owners)
         lines.append(line)
-    others = [b for b in f.table() if b.label != "visible"]
-    for b in others:
-        owners = " ".join(f"{layer}.{unit}" for layer, unit in b.owners)
-        lines.append(f"no corner at {b.x:.6g}: {owners} {'switches' if len(b.owners) == 1 else 'switch'}, {b.label}")
+    for b in f.table():
+        if b.label != "visible":
+            units = " ".join(f"{layer}.{unit}" for layer, unit in b.owners)
+            lines.append(f"no corner at {b.x:.6g}, where {units} switch{'es' * (len(b.owners) == 1)}: {b.label}")
     lines.append(f"{len(f)} segments, {len(f.boundaries)} boundaries")
     return "\n".join(lines)

@@ -22,7 +22,7 @@ MEANING = {
     "merged": "shares a transition with another breakpoint",
     "hidden": "what the grid sees of the jump stays below epsilon",
     "outside": "the grid does not reach so far",
-    "breakpoint": "made by breakpoints",
+    "corner": "made by breakpoints",
     "rounding": "made by rounding alone: the exact change stays below epsilon",
     "missing": "rounding has swallowed it: the exact change is above epsilon",
     "undecided": "the change is so near epsilon that even float64 may decide either way",
@@ -41,7 +41,7 @@ class Row(NamedTuple):
     size : float
         The jump; of a transition the change of slope that it would see without rounding.
     verdict : str
-        Of a breakpoint "found once", "found twice", "merged", "hidden" or "outside"; of a transition "breakpoint",
+        Of a breakpoint "found once", "found twice", "merged", "hidden" or "outside"; of a transition "corner",
         "rounding", "missing", "undecided" or "unexplained"; `MEANING` has them in words.
     indices : list of int
         The transitions that show the breakpoint; of a transition its index.
@@ -106,11 +106,11 @@ class CrossCheck:
         x, step = d.x.astype(np.float64), float(d.x[1]) - float(d.x[0])
         lines = [
             f"On {len(x)} points from {x[0]:g} to {x[-1]:g}, {step:.3g} apart, the detector in {name} with epsilon "
-            f"{self.epsilon:g} counts {d.count} segments; there are {len(self.segments)}."
+            f"{self.epsilon:g} counts {d.count} segment{'s' * (d.count > 1)}; exact: {len(self.segments)}."
         ]
         for what in ("breakpoint", "transition"):
             rows = [row for row in self.table if row.what == what]
-            lines.append(f"{len(rows)} {what}s" + ":" * bool(rows))
+            lines.append(f"{len(rows)} {what}{'s' * (len(rows) != 1)}{':' * bool(rows)}")
             for verdict, count in Counter(row.verdict for row in rows).most_common():
                 lines.append(f"  {count:3d} {verdict}: {MEANING[verdict]}")
         if len(self.undecided):
@@ -123,8 +123,11 @@ class CrossCheck:
             name, explanation = row.what, row.verdict
             if row.what == "breakpoint":
                 name, number = f"breakpoint {number}", number + 1
-            if row.verdict in ("merged", "breakpoint"):
-                explanation += f" {'with ' * (row.verdict == 'merged')}{', '.join(map(str, row.others))}"
+            numbers = ", ".join(map(str, row.others))
+            if row.verdict == "merged":
+                explanation += f" with breakpoint {numbers}"
+            if row.verdict == "corner":
+                explanation = f"made by breakpoint {numbers}"
             if row.verdict in ("rounding", "missing", "unexplained"):
                 explanation += f", which may change this by {self.bounds[row.indices[0]]:.2g}"
             if row.indices:
@@ -184,7 +187,7 @@ def crosscheck(
         if i in undecided:
             verdict = "undecided"
         elif i in credit:
-            verdict = "breakpoint"
+            verdict = "corner"
         elif abs(abs(changes[i]) - epsilon) <= bounds[i]:
             verdict = "rounding" if i in fired else "missing"
         else:

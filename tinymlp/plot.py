@@ -156,11 +156,11 @@ def crosscheck(check: CrossCheck, axes: Sequence[Axes] | None = None) -> list[Ax
     exact.set_title(f"exact: {len(f)} segments", fontsize=10)
     _draw_detection(seen, article)
     bottom = article.get_xaxis_transform()
-    for verdict, color in {"breakpoint": "0.6", "undecided": "#e69f00", "rounding": "#d40000"}.items():
+    for verdict, color in {"corner": "0.6", "undecided": "#e69f00", "rounding": "#d40000"}.items():
         rows = [row for row in check.table if row.verdict == verdict and row.what == "transition"]
         ticks = [row.x for row in rows if row.indices[0] in check.detected]
         if ticks:
-            label = f"{len(ticks)} by {verdict}s" if verdict == "breakpoint" else f"{len(ticks)} {verdict}"
+            label = f"{len(ticks)} by breakpoints" if verdict == "corner" else f"{len(ticks)} {verdict}"
             article.plot(ticks, np.full(len(ticks), 0.02), "|", ms=8, color=color, label=label, transform=bottom)
     article.set_title(f"detected: {seen.count} segments", fontsize=10)
     for ax in axes:
