@@ -185,7 +185,7 @@ def test_print_explains():
     assert "fires 4 times and agrees" in text
     lines = text.splitlines()
     (row,) = [line for line in lines if line.startswith("breakpoint 2")]
-    assert row.split() == ["breakpoint", "2", "7.2", "1", "merged", "with", "1", "(i", "=", "8,", "9)"]
+    assert row.split() == ["breakpoint", "2", "7.2", "1", "merged", "with", "breakpoint", "1", "(i", "=", "8,", "9)"]
     assert sum(line.startswith("transition") for line in lines) == 4
 
 

@@ -25,6 +25,7 @@ ORDER = [
     "rounding",
     "regions",
     "exact",
+    "piecewise",
     "segments",
     "decisions",
     "detector",

@@ -13,7 +13,8 @@ data is the way to read the code:
     train       train() and its History
     regions     the heart: the on/off pattern of every hidden unit along x; rounding bounds its errors
     exact       find_regions(): the same proven, with rational numbers where float64 leaves a doubt
-    segments    extract_segments(): the network as a function object, PiecewiseLinear
+    piecewise   PiecewiseLinear: the network as a function object
+    segments    extract_segments(): its straight segments, and which switch bends the output
     decisions   argmax_changes(): where another output wins
     detector    detect_segments(): the article's finite differences
     prediction  what the detector must see of the exact segments
@@ -40,8 +41,9 @@ from .ensemble import Ensemble
 from .exact import find_regions
 from .network import MLP
 from .optim import SGD, Adam
+from .piecewise import Boundary, PiecewiseLinear, Segment
 from .regions import Regions
-from .segments import Boundary, PiecewiseLinear, Segment, extract_outputs, extract_segments
+from .segments import extract_outputs, extract_segments
 from .train import History, TrainingDiverged, TrainingInterrupted, train
 
 __all__ = [

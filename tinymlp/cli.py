@@ -18,7 +18,8 @@ from .article import chosen
 from .data import sample
 from .functions import BY_NAME
 from .network import MLP
-from .segments import PiecewiseLinear, extract_segments
+from .piecewise import PiecewiseLinear
+from .segments import extract_segments
 from .study import Study, study
 from .train import History, TrainingDiverged, TrainingInterrupted, train
 

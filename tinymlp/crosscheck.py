@@ -13,8 +13,9 @@ from numpy.typing import DTypeLike, NDArray
 
 from .detector import Detection, detect_segments, find_transitions
 from .network import MLP
+from .piecewise import PiecewiseLinear
 from .prediction import Hats, find_hats, rounding_bound, sum_hats
-from .segments import PiecewiseLinear, extract_segments
+from .segments import extract_segments
 
 MEANING = {
     "found once": "one transition",

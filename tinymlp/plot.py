@@ -17,7 +17,8 @@ from .data import check_interval
 from .detector import Detection, detect_segments
 from .functions import Function, named
 from .network import MLP
-from .segments import PiecewiseLinear, extract_segments
+from .piecewise import PiecewiseLinear
+from .segments import extract_segments
 from .train import History
 
 ARTICLE_COLORS = "rgbck"

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .network import MLP
-from .segments import PiecewiseLinear
+from .piecewise import PiecewiseLinear
 
 
 class Hats(NamedTuple):

@@ -177,14 +177,15 @@ def float_regions(net: MLP, start: float, stop: float, prove: bool = True) -> Re
     layers = []
     with np.errstate(all="ignore"):
         for W, b in hidden:
-            lines = push(W, b, lines)
-            values = values_at(edges, lines)  # (edges, units)
+            lines = push(W, b, lines)  # step 1
+
+            values = values_at(edges, lines)  # step 2; (edges, units)
             on = values > 0
             region, unit = np.nonzero(on[1:] != on[:-1])
             p, q = lines[:, region, unit]
             x = np.fmax(edges[region], np.fmin(0.0 - q / p, edges[region + 1]))
 
-            count = len(edges) - 1
+            count = len(edges) - 1  # step 3
             parent, left = np.concatenate([np.arange(count), region]), np.concatenate([edges[:-1], x])
             order = np.lexsort((left, parent))
             if rounding:
@@ -193,7 +194,7 @@ def float_regions(net: MLP, start: float, stop: float, prove: bool = True) -> Re
                 rounding.cross(x, p, unit, order)
             parent, edges = parent[order], np.append(left[order], stop)
 
-            switches = np.zeros((len(parent), len(W)), bool)
+            switches = np.zeros((len(parent), len(W)), bool)  # step 4
             switches[0] = on[0]
             switches[np.argsort(order)[count:], unit] = True
             on = np.logical_xor.accumulate(switches)
