@@ -89,13 +89,15 @@ ax.figure.savefig("05_segments.png")
 # %% [markdown]
 # ## What tinymlp adds
 #
-# - The interval may be the whole real line, where a region has no middle. tinymlp evaluates nothing: left of its
-#   crossing a rising unit is off, right of it on.
-# - A boundary is where a *unit* switches. The *output* bends there only if somebody listens. tinymlp compares the
-#   slopes on both sides, and calls it a breakpoint if they differ by more than rounding could make them.
+# - The interval may be the whole real line, where a region has no middle. tinymlp looks at the edges only: a unit
+#   switches in a region if it has one sign at the left edge and the other at the right one, and infinity has a sign.
+# - A boundary is where a *unit* switches. The *output* bends there only if somebody listens: `f.labels` says which
+#   boundaries are visible, which cancelled and which unheard.
+# - Float64 rounds, and two kinks that coincide may come out an ulp apart. tinymlp bounds every rounding error, and
+#   where a bound leaves a doubt it computes with whole numbers of any length, as Python has them: `f.certified`.
 # - It remembers who switched: `f.owners` of each boundary, `f.breakpoint_owners` of each breakpoint.
 #
-# Read `tinymlp/regions.py` now. You will know every line of it.
+# Read `tinymlp/regions.py` now: your function, with lines instead of middles.
 #
 # ## Exercises
 #

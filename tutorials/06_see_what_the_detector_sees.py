@@ -11,7 +11,7 @@
 # %%
 import numpy as np
 
-from tinymlp import MLP, detect_segments, extract_segments, plot, sample, train
+from tinymlp import MLP, crosscheck, detect_segments, extract_segments, plot, sample, train
 
 # %% [markdown]
 # ## The rule
@@ -88,6 +88,7 @@ assert detect_segments(line, -2, 5, dtype=np.float32).count > 10
 # %%
 predicted = transitions(seen.x, f(seen.x))
 assert predicted == seen.transitions.tolist()
+print(crosscheck(net, -2, 5))  # the same, and what became of each breakpoint; plot.crosscheck draws it
 
 _, (left, right) = plot.figure(columns=2)
 plot.segments(net, (-2, 5), "exp", left, style="article").set_title(f"{detect_segments(net, -2, 5).count} detected")
