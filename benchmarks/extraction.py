@@ -177,7 +177,7 @@ def degenerate(kind: str, seed: int) -> MLP:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--widths", type=int, nargs="+", default=[10, 30, 100, 300])
-    parser.add_argument("--limit", type=float, default=1.0, help="seconds a call after which a contender is left out")
+    parser.add_argument("--limit", type=float, default=0.5, help="seconds a call after which a contender is left out")
     parser.add_argument("--seconds", type=float, default=4.0, help="of timing for a slow contender on a network")
     parser.add_argument("--slices", type=int, default=20, help="of timing for each contender on a network")
     parser.add_argument("--networks", type=int, default=40, help="for the table of degenerate networks")
