@@ -129,6 +129,16 @@ def test_what_float32_adds_is_within_the_bound():
     assert closest > 0.02
 
 
+def test_the_bound_counts_biases_and_depth():
+    """Catches: the rounding of a large bias, or of all layers but the last, left out."""
+    rng = np.random.default_rng(0)
+    cancelled = MLP.from_weights([[[1]], [[1]]], [[1000], [-1000]])
+    deep = MLP.from_weights(list(rng.uniform(0.8, 1.25, (400, 1, 1))), list(rng.uniform(0, 0.1, (400, 1))))
+    for net in (cancelled, deep):
+        check = assert_counts_agree(net, 0, 5, 300)
+        assert verdicts(check, "transition").count("rounding") > 10
+
+
 def test_changes_are_those_of_the_exact_values():
     """Catches: any error of the hats; against second differences of the oracle's values in rational numbers."""
     net = MLP([1, 8, 8, 1], seed=4, dtype=np.float64)

@@ -69,7 +69,16 @@ DEGENERATE = {
     "a jump of 2^-80": (relu_of((1, 0), (1, -1), out=[1, 2.0**-80]), -5, 5),
     "unheard": (stack(([[1], [1]], [0, -1]), ([[1, 0], [0, 1]], [-3, -9e9]), ONES), -5, 5),
     "unheard for a zero weight": (relu_of((1, 0), (1, -1), out=[0, 1], slope=0.1), -5, 5),
-    "heard on one side only": (stack(([[1], [-1]], [0, 0]), ([[1, 0], [-1, -1]], [-1, 1]), ONES), -5, 5),
+    "heard on the left only": (  # both listeners are off there, and exactly zero on the right
+        stack(([[1], [-1]], [0, 0]), ([[-0.5, -1], [-0.5, -1]], [0, 0]), ([[1, -1]], [0]), slope=0.5),
+        -5,
+        5,
+    ),
+    "heard on the right only": (
+        stack(([[-1], [1]], [0, 0]), ([[-0.5, -1], [-0.5, -1]], [0, 0]), ([[1, -1]], [0]), slope=0.5),
+        -5,
+        5,
+    ),
     "sawtooth": (sawtooth(6), -1, 2),
     "leaky of slope 1": (MLP([1, 4, 4, 1], negative_slope=1.0, seed=3), -5, 5),
     "leaky of slope 1e-300": (MLP([1, 3, 3, 1], negative_slope=1e-300, seed=3, dtype=np.float64), -5, 5),
@@ -227,6 +236,10 @@ def test_overflow_is_refused():
         for arithmetic in ("auto", "exact", "float"):
             with pytest.raises(OverflowError, match="exceeds float64"):
                 extract_segments(net, -5, 5, arithmetic)
+    steep = relu_of((1, 0), (-1, 0), out=[1.7e308, 1.7e308])  # the slopes fit, their difference does not
+    for arithmetic in ("auto", "exact", "float"):
+        with pytest.raises(OverflowError, match="exceeds float64"):
+            extract_segments(steep, -5, 5, arithmetic)
     far = relu_of((TINY, 1e10), (1, 0))  # a kink at -2e333
     with pytest.raises(OverflowError, match="exceeds float64"):
         extract_segments(far)

@@ -118,6 +118,24 @@ def test_argmax_changes_against_rationals(seed):
     assert [c.x for c in changes] == [float(x) for x, _, _ in truth]
 
 
+def test_outputs_that_differ_by_less_than_rounding():
+    """Catches: a winner that float64's rounding chose. On (1, 2) one output is larger, or they are equal, by 2^-54."""
+    rng = np.random.default_rng(0)
+    fooled = 0
+    for _ in range(200):
+        v = rng.normal(size=3)
+        outputs = [[*v, 0], [v[0] + v[1], v[2], 0, 0]]  # the sum rounded here, there not
+        net = MLP.from_weights([np.ones((4, 1)), outputs], [np.zeros(4), [0, 0]])
+        truth = [sum(map(Fraction, row)) for row in outputs]
+        assert argmax_changes(net, 1, 2) == []
+        (change,) = argmax_changes(net, -1, 2) or [None] if truth[1] > truth[0] else [None]
+        assert change is None or change == (0.0, 0, 1)
+        assert (change is not None) == (truth[1] > truth[0])
+        seen = net(1.5)[0]
+        fooled += (seen[1] > seen[0]) != (truth[1] > truth[0])
+    assert fooled > 10
+
+
 def test_argmax_changes_on_the_whole_line():
     """Catches: infinity taken for a number; changes in the outermost regions missed."""
     net = MLP.from_weights([[[1], [-1]], [[1, 0], [0, 2], [0, 0]]], [[0, 0], [0, 0, 6]])  # x+, 2 x-, 6

@@ -58,14 +58,11 @@ def find_regions(net: MLP, start: float = -np.inf, stop: float = np.inf, arithme
     if not np.isfinite(net.params).all():
         raise ValueError("net has weights that are NaN or infinite")
 
-    try:
-        if arithmetic == "exact":
-            return rational_regions(net, start, stop)
-        regions = float_regions(net, start, stop, prove=arithmetic == "auto")
-        if regions.doubtful.any():
-            return _settle(net, regions)
-    except OverflowError as error:
-        raise OverflowError(TOO_LARGE) from error
+    if arithmetic == "exact":
+        return rational_regions(net, start, stop)
+    regions = float_regions(net, start, stop, prove=arithmetic == "auto")
+    if regions.doubtful.any():
+        return _settle(net, regions)
     if not np.isfinite(regions.output).all():
         raise OverflowError(TOO_LARGE)
     return regions
@@ -100,7 +97,7 @@ def rational_pass(net: MLP, start: float, stop: float) -> Rational:
             cuts = sorted({Fraction(-q[unit, r], p[unit, r]) for unit in np.flatnonzero(crosses[:, r])})
             new += [*(cut.as_integer_ratio() for cut in cuts), edge]
             parent += [r] * (len(cuts) + 1)
-        lines = np.stack([_floats(p.T, bits), _floats(q.T, bits)])
+        lines = np.stack([floats(p.T, bits), floats(q.T, bits)])
         edges, p, q = new, p[:, parent], q[:, parent]
         left, right = _signs_at_edges(p, q, edges)
         states = np.where(left != 0, left, right)
@@ -112,9 +109,12 @@ def rational_pass(net: MLP, start: float, stop: float) -> Rational:
 def rational_regions(net: MLP, start: float, stop: float) -> Regions:
     """The regions in rational arithmetic; every number in the answer is the float64 nearest to the true one."""
     edges, layers, p, q, bits = rational_pass(net, start, stop)
-    output = np.stack([_floats(p.T, bits), _floats(q.T, bits)])
+    output = np.stack([floats(p.T, bits), floats(q.T, bits)])
     fractions = [Fraction(*edge) for edge in edges[1:-1]]
-    x = np.array([start, *map(float, fractions), stop])
+    try:
+        x = np.array([start, *map(float, fractions), stop])
+    except OverflowError as error:
+        raise OverflowError(TOO_LARGE) from error
     errors = UNIT_ROUNDOFF * np.abs(x) + 2.0**-1074  # half a unit in the last place; the ends are exact
     errors[[0, -1]] = 0
     output_errors = UNIT_ROUNDOFF * np.abs(output).max(axis=1) + 2.0**-1074
@@ -214,9 +214,12 @@ def _whole(values: NDArray) -> tuple[NDArray, int]:
     return integers.reshape(values.shape), bits
 
 
-def _floats(integers: NDArray, bits: int) -> NDArray:
+def floats(integers: NDArray, bits: int) -> NDArray:
     """The floats nearest to integers / 2^bits; OverflowError if one exceeds float64."""
-    return (integers / (1 << bits)).astype(np.float64)
+    try:
+        return (integers / (1 << bits)).astype(np.float64)
+    except OverflowError as error:
+        raise OverflowError(TOO_LARGE) from error
 
 
 def _ratio(x: float) -> tuple[int, int]:

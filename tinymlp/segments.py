@@ -10,7 +10,7 @@ Regions say where hidden units switch; segments say where the output bends. Each
 import numpy as np
 from numpy.typing import NDArray
 
-from .exact import Arithmetic, find_regions, rational_slopes
+from .exact import TOO_LARGE, Arithmetic, find_regions, floats, rational_slopes
 from .network import MLP
 from .piecewise import PiecewiseLinear
 from .regions import Regions
@@ -58,16 +58,17 @@ def extract_outputs(
 
     All have the same boundaries. What is visible in one output may be cancelled or unheard in another.
     """
-    regions = find_regions(net, start, stop, arithmetic)
+    regions, net = find_regions(net, start, stop, arithmetic), net.to("cpu")
     return [_piecewise(net, regions, output, arithmetic) for output in range(net.sizes[-1])]
 
 
 def _piecewise(net: MLP, regions: Regions, output: int, arithmetic: Arithmetic) -> PiecewiseLinear:
     """Label the boundaries for one output, and join the regions between breakpoints."""
     slopes, intercepts = regions.output[:, :, output]
-    changes = np.diff(slopes)
+    with np.errstate(over="ignore"):
+        changes = np.diff(slopes)
     error = {"float": 0.0, "auto": regions.output_errors[0, output], "exact": np.inf}[arithmetic]
-    visible = np.abs(changes) > 2.001 * error  # of two slopes, and of their difference
+    visible = np.abs(changes) > 2.001 * error  # the errors of two slopes, and the rounding of their difference
     labels = np.where(visible, "visible", "cancelled")
     rest = np.flatnonzero(~visible)
     if len(rest):
@@ -81,8 +82,10 @@ def _piecewise(net: MLP, regions: Regions, output: int, arithmetic: Arithmetic) 
         if arithmetic != "float" and heard.any():
             numerators, bits = rational_slopes(net, [s[:, np.tile(heard, 2)] for s in states])
             left, right = numerators[output].reshape(2, -1)
-            changes[rest[heard]] = (right - left) / (1 << bits)
+            changes[rest[heard]] = floats(right - left, bits)
             labels[rest[heard][right != left]] = "visible"
+    if not np.isfinite(changes).all():
+        raise OverflowError(TOO_LARGE)
     firsts = np.concatenate([[True], labels == "visible"])
     return PiecewiseLinear(slopes[firsts], intercepts[firsts], changes, labels, regions, arithmetic != "float")
 
@@ -95,6 +98,7 @@ def _find_listened(net: MLP, output: int, states: list[NDArray]) -> list[NDArray
             reach = np.repeat(W[output, :, None] != 0, states[-1].shape[1], axis=1)
         else:
             active = (after != 0) if net.negative_slope else (after > 0)
-            reach = (W != 0).T @ (active & listened[0])
+            hears = (active & listened[0]).astype(np.float32)  # as numbers, because BLAS has no bool
+            reach = (W != 0).T.astype(np.float32) @ hears > 0
         listened.insert(0, reach)
     return listened

@@ -1,0 +1,111 @@
+"""The bounds on rounding errors, term by term; that whole networks are right is for test_exact.py."""
+
+import numpy as np
+import pytest
+from oracle import assert_agrees, exact
+
+from tinymlp import MLP, extract_segments
+from tinymlp.regions import float_regions
+from tinymlp.rounding import UNIT_ROUNDOFF, Rounding
+
+INF = np.inf
+
+
+def doubts(edges, W, b, values, edge_errors=None, doubtful=None, p=1.0):
+    """What a Rounding doubts after one layer of one unit, given its values at the edges."""
+    rounding = Rounding(np.array(edges)[[0, -1]])
+    rounding.push(np.array([[float(W)]]), np.array([float(b)]))
+    rounding.edge_errors = np.zeros(len(edges)) if edge_errors is None else np.array(edge_errors)
+    rounding.doubtful = np.zeros(len(edges) - 1, bool) if doubtful is None else np.array(doubtful)
+    lines = np.array([np.full((len(edges) - 1, 1), p), np.full((len(edges) - 1, 1), float(b))])
+    rounding.watch(np.array(edges), lines, np.array(values, float)[:, None])
+    return rounding.doubtful.tolist()
+
+
+def test_a_value_is_doubted_up_to_its_bound():
+    """Catches: a term of g (P |x| + Q) that is left out, or a bound far too wide."""
+    g = 6 * UNIT_ROUNDOFF  # a product, a sum, the gain, and three for the use
+    for W, b, x in [(1, 3, 5), (2, 0, 5), (2, 7, 0.0)]:
+        bound = g * (W * x + b)
+        assert doubts([-9, x], W, b, [1, 0.98 * bound]) == [True]
+        assert doubts([-9, x], W, b, [1, -0.98 * bound]) == [True]
+        assert doubts([-9, x], W, b, [1, 1.02 * bound]) == [False]
+
+
+def test_a_value_at_an_uncertain_edge():
+    """Catches: the error of the edge's position left out."""
+    for value, expected in [(1.9e-3, True), (2.1e-3, False)]:
+        assert doubts([0, 1, 2], 1, 0, [1, value, 1], edge_errors=[0, 1e-3, 0]) == [expected] * 2
+
+
+def test_doubt_falls_on_both_sides_and_spreads_to_neighbours():
+    """Catches: a region whose edge was judged by the lines of a doubtful one, taken for sure."""
+    edges, sure = [0, 1, 2, 3, 4], [1, 1, 1, 1, 1]
+    assert doubts(edges, 1, 0, [1, 1, 0, 1, 1]) == [False, True, True, False]
+    assert doubts(edges, 1, 0, sure, doubtful=[True, False, False, False]) == [True, True, False, False]
+    assert doubts(edges, 1, 0, sure) == [False] * 4
+    assert doubts(edges, 1, 0, [1, np.nan, 1, 1, 1])[:2] == [True, True]
+
+
+def test_infinite_ends():
+    """Catches: a slope that rounding may have made judged by its sign; an intercept judged by the slope's bound."""
+    tiny = 5 * UNIT_ROUNDOFF
+    assert doubts([-INF, INF], 1, 1, [-1, 1]) == [False]
+    assert doubts([-INF, INF], 1, 1, [-tiny, 1]) == [True]
+    assert doubts([-INF, INF], 1, 1, [1, 1], p=0.0) == [True]  # zero, but it need not be: W is not
+    assert doubts([-INF, INF], 0, 1, [1, 1], p=0.0) == [False]  # zero for certain; the intercept decides
+    assert doubts([-INF, INF], 0, 1, [tiny, 1], p=0.0) == [True]
+
+
+def test_a_layer_that_is_off_at_infinity_is_flat_for_certain():
+    """Catches: rational arithmetic wherever a layer is silent towards infinity; negative weights taken for none."""
+    net = MLP.from_weights([[[1]], [[-1]], [[1]]], [[0], [1], [0]])  # relu(1 - relu(x)): flat to the left
+    assert not float_regions(net, -INF, INF).doubtful.any()
+    leaky = MLP.from_weights([[[1], [1]], [[1, -1]], [[1]]], [[0, 0], [1], [0]], negative_slope=0.1)
+    assert float_regions(leaky, -INF, INF).doubtful.any()  # x - x: flat, but float64 cannot know
+
+
+def test_narrow_regions_are_doubted():
+    """Catches: an order of crossings that their errors do not settle."""
+    for gap, expected in [(3.9e-3, True), (4.1e-3, False)]:
+        rounding = Rounding(np.array([0.0, 1.0]))
+        rounding.edge_errors = np.array([0.0, 5e-4, 5e-4, 0.0])
+        edges = np.array([0, 0.5, 0.5 + gap, 1])
+        rounding.split(edges, np.zeros(3, int), np.ones((3, 1), bool))
+        assert rounding.doubtful.tolist() == [False, expected, False]
+
+
+def test_errors_of_crossings():
+    """Catches: a slope whose own error is left out of that of the crossing."""
+    rounding = Rounding(np.array([-10.0, 10.0]))
+    rounding.push(np.array([[1.0]]), np.array([3.0]))
+    P, Q = rounding.line_errors[:, 0]
+    for p, expected in [(1.0, (P * 2 + Q) / (1 - P)), (2 * P, (P * 2 + Q) / P), (P, INF)]:
+        rounding.edge_errors = np.zeros(2)
+        with np.errstate(divide="ignore"):
+            rounding.cross(np.array([-2.0]), np.array([p]), np.array([0]), np.array([0, 1]))
+        assert rounding.edge_errors[1] == pytest.approx(expected)
+
+
+def test_bounds_grow_with_depth():
+    """Catches: operations that are not counted. Errors here reach 0.05 of the bound, far more than a constant one."""
+    worst = 0.0
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        weights, biases = rng.uniform(0.8, 1.25, (300, 1, 1)), rng.uniform(0, 0.1, (300, 1))
+        net = MLP.from_weights(list(weights), list(biases))
+        regions, truth = float_regions(net, 0.0, 1.0), extract_segments(net, 0, 1, "exact").regions
+        error = np.abs(regions.output[:, 0] - truth.output[:, 0])
+        assert (error <= regions.output_errors + truth.output_errors).all()
+        worst = max(worst, float((error / np.abs(truth.output[:, 0])).max()))
+    assert worst > 8 * UNIT_ROUNDOFF  # more than three operations can make
+
+
+def test_underflow():
+    """Catches: a product that lost its digits below 2^-1022 taken for exact to a relative 2^-53."""
+    first, second = 2.0**-537, 1.4 * 2.0**-537  # the product is 1.4 times the least float64, and rounds to it
+    net = MLP.from_weights([[[first]], [[second]], [[1]]], [[0], [-1.2 * 2.0**-1014], [0]])
+    truth = exact(net, 1, 2.0**60)
+    assert len(truth.boundaries) == 1
+    assert len(extract_segments(net, 1, 2.0**60, "float").boundaries) == 0
+    assert_agrees(extract_segments(net, 1, 2.0**60), truth)
