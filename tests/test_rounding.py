@@ -1,5 +1,7 @@
 """The bounds on rounding errors, term by term; that whole networks are right is for test_exact.py."""
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 from oracle import assert_agrees, exact
@@ -75,6 +77,43 @@ def test_narrow_regions_are_doubted():
         assert rounding.doubtful.tolist() == [False, expected, False]
 
 
+def test_an_edge_may_reach_past_its_neighbours():
+    """Catches: errors compared between neighbours only, where one crossing may truly lie beyond two others."""
+    rounding = Rounding(np.array([0.0, 10.0]))
+    edges = np.array([0, 2, 4, 5, 8, 9, 10.0])
+    rounding.edge_errors = np.array([0, 1e-9, 1e-9, 0.8, 1e-9, 1e-9, 0])
+    rounding.split(edges, np.zeros(6, int), np.ones((6, 1), bool))
+    assert rounding.doubtful.tolist() == [False, True, True, True, False, False]  # from 1.8 to 8.2
+
+
+def test_a_shallow_unit_among_sharp_ones():
+    """Catches: the same in a network: the slope of one unit is nearly all rounding, and two others switch nearby."""
+    rng = np.random.default_rng(0)
+    tried = 0
+    while tried < 40:
+        w, a = rng.uniform(1, 2, 2), rng.uniform(1, 2)
+        b = -a * w[0] / w[1] * (1 + int(rng.integers(-40, 40)) * 2.0**-52)
+        slope, seen = Fraction(a) * Fraction(w[0]) + Fraction(b) * Fraction(w[1]), a * w[0] + b * w[1]
+        if not slope or not seen or not 1.5 < 5 * seen / slope < 9.5 or abs(5 * seen / slope - 5) < 1e-6:
+            continue
+        tried += 1
+        true = float(5 * seen / slope)  # float64 puts it at 5
+        sharp = [true + 0.5 * (5 - true), true - 0.1 * (5 - true)]
+        layer = [[a, b], [1 / w[0], 0], [1 / w[0], 0]]
+        net = MLP.from_weights([w[:, None], layer, [[1, 1, 1]]], [[0, 0], [-5 * seen, -sharp[0], -sharp[1]], [0]])
+        assert_agrees(extract_segments(net, 1, 10), exact(net, 1, 10))
+
+
+def test_a_crossing_is_no_farther_off_than_its_region_is_wide():
+    """Catches: a nearly flat unit that puts the whole interval in doubt."""
+    rounding = Rounding(np.array([0.0, 10.0]))
+    rounding.push(np.array([[1.0]]), np.array([3.0]))
+    zero = np.array([0])
+    with np.errstate(divide="ignore"):
+        rounding.cross(np.array([0.0, 10]), zero, zero, np.array([2.0]), np.array([1e-20]), np.array([0, 1]))
+    assert rounding.edge_errors[1] == 10
+
+
 def test_errors_of_crossings():
     """Catches: a slope whose own error is left out of that of the crossing."""
     rounding = Rounding(np.array([-10.0, 10.0]))
@@ -82,8 +121,9 @@ def test_errors_of_crossings():
     P, Q = rounding.line_errors[:, 0]
     for p, expected in [(1.0, (P * 2 + Q) / (1 - P)), (2 * P, (P * 2 + Q) / P), (P, INF)]:
         rounding.edge_errors = np.zeros(2)
+        zero = np.array([0])
         with np.errstate(divide="ignore"):
-            rounding.cross(np.array([-2.0]), np.array([p]), np.array([0]), np.array([0, 1]))
+            rounding.cross(np.array([-INF, INF]), zero, zero, np.array([-2.0]), np.array([p]), np.array([0, 1]))
         assert rounding.edge_errors[1] == pytest.approx(expected)
 
 

@@ -191,7 +191,7 @@ def float_regions(net: MLP, start: float, stop: float, prove: bool = True) -> Re
             if rounding:
                 rounding.push(W, b)
                 rounding.watch(edges, lines, values)
-                rounding.cross(x, p, unit, order)
+                rounding.cross(edges, region, unit, x, p, order)
             parent, edges = parent[order], np.append(left[order], stop)
 
             switches = np.zeros((len(parent), len(W)), bool)  # step 4

@@ -80,15 +80,21 @@ class Rounding:
         undecided[1:-1] |= self.doubtful[:-1] | self.doubtful[1:]
         self.doubtful = self.doubtful | undecided[:-1] | undecided[1:]
 
-    def cross(self, x: NDArray, p: NDArray, unit: NDArray, order: NDArray) -> None:
-        """Bound the errors of crossings x of units whose lines have slope p, and put them among those of the edges."""
+    def cross(self, edges: NDArray, region: NDArray, unit: NDArray, x: NDArray, p: NDArray, order: NDArray) -> None:
+        """Bound the errors of crossings x in regions, of units with slope p there, and put them among the edges'."""
         P, Q = self.line_errors[:, unit]
         errors = (P * np.abs(x) + Q) / np.maximum(np.abs(p) - P, 0) + UNDERFLOW
+        left, right = (edges - self.edge_errors)[region], (edges + self.edge_errors)[region + 1]
+        errors = np.minimum(errors, right - left)  # the signs at its edges say that the crossing is inside
         self.edge_errors = np.append(np.concatenate([self.edge_errors[:-1], errors])[order], self.edge_errors[-1])
 
     def split(self, edges: NDArray, parent: NDArray, active: NDArray) -> None:
-        """Hand the doubts down to the parts; doubt those whose edges (R + 1,) are too near for their errors."""
-        narrow = ~(np.diff(edges) > 4 * (self.edge_errors[:-1] + self.edge_errors[1:]))
-        self.doubtful = self.doubtful[parent] | narrow
+        """Hand the doubts down to the parts; doubt each that some edge (of R + 1), near or far, may reach into.
+
+        Four times the errors are taken, so that the middle of a region that is left is well inside the true one.
+        """
+        from_left = np.maximum.accumulate(edges + 4 * self.edge_errors)[:-1]
+        from_right = np.minimum.accumulate((edges - 4 * self.edge_errors)[::-1])[::-1][1:]
+        self.doubtful = self.doubtful[parent] | ~(from_left < from_right)
         if self._infinite:
             self._slanted &= active[[0, -1]]
