@@ -63,7 +63,7 @@ def exact(net, start, stop):
         followers = range(len(weights[layer + 1]))
         return any(
             weights[layer + 1][v][unit] != 0
-            and (state[layer + 1, v] > 0 or (leak != 0 and state[layer + 1, v] < 0))
+            and (state[layer + 1, v] > 0 or leak != 0)
             and is_heard(layer + 1, v, state)
             for v in followers
         )

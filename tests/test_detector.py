@@ -96,3 +96,10 @@ def test_bad_input(options, words):
     """Catches: a count of nothing."""
     with pytest.raises(ValueError, match=words):
         detect_segments(**{"net": MLP([1, 2, 1]), "start": -5, "stop": 5, **options})
+
+
+def test_slopes_that_overflow_are_refused():
+    """Catches: an infinite slope, whose change is not a number, so that nothing fires."""
+    net = MLP.from_weights([[[1e3], [1e3]], [[3e38, 3e38]]], [[1e-2, 0], [0]])
+    with pytest.raises(ValueError, match="exceed float32"):
+        detect_segments(net, -1e-6, 1e-6, 100)

@@ -69,15 +69,32 @@ DEGENERATE = {
     "a jump of 2^-80": (relu_of((1, 0), (1, -1), out=[1, 2.0**-80]), -5, 5),
     "unheard": (stack(([[1], [1]], [0, -1]), ([[1, 0], [0, 1]], [-3, -9e9]), ONES), -5, 5),
     "unheard for a zero weight": (relu_of((1, 0), (1, -1), out=[0, 1], slope=0.1), -5, 5),
-    "heard on the left only": (  # both listeners are off there, and exactly zero on the right
-        stack(([[1], [-1]], [0, 0]), ([[-0.5, -1], [-0.5, -1]], [0, 0]), ([[1, -1]], [0]), slope=0.5),
+    "leaky units that are exactly zero": (  # each listener is zero on one side
+        stack(([[1], [-1]], [0, 0]), ([[-0.5, -1], [-1, -0.5]], [0, 0]), ([[1, -1]], [0]), slope=0.5),
         -5,
         5,
     ),
-    "heard on the right only": (
-        stack(([[-1], [1]], [0, 0]), ([[-0.5, -1], [-0.5, -1]], [0, 0]), ([[1, -1]], [0]), slope=0.5),
-        -5,
-        5,
+    "a path through a leaky unit that is exactly zero": (
+        stack(
+            ([[1], [-1], [1]], [0, 0, 10]),
+            ([[-0.5, -1, 0], [0, 0, 1]], [0, 0]),
+            ([[8, -3]], [30]),
+            ([[1]], [0]),
+            slope=0.5,
+        ),
+        -3,
+        3,
+    ),
+    "the same, beside a steep region": (
+        stack(
+            ([[1], [-1], [1], [-1]], [0, 0, 10, -10]),
+            ([[-0.5, -1, 0, 0], [0, 0, 1, 0], [0, 0, 1, 2]], [0, 0, 0]),
+            ([[8, -3, 0], [0, 0, 1]], [30, 0]),
+            ([[1, 2.0**60]], [0]),
+            slope=0.5,
+        ),
+        -20,
+        20,
     ),
     "sawtooth": (sawtooth(6), -1, 2),
     "leaky of slope 1": (MLP([1, 4, 4, 1], negative_slope=1.0, seed=3), -5, 5),

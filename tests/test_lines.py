@@ -191,8 +191,8 @@ class Tensor:
 
 
 def module(kind, *children, **attributes):
-    """An object of a class of that name, with children()."""
-    return type(kind, (), {"children": lambda self: children, **attributes})()
+    """An object of a class of that name, with the modules it holds."""
+    return type(kind, (), {"_modules": dict(enumerate(children)), **attributes})()
 
 
 def linear(rng, inputs, outputs, bias=True):

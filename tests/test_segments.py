@@ -37,6 +37,8 @@ def test_call():
     assert extract_segments(hat())([-INF, INF]).tolist() == [0, 0]
     with pytest.raises(ValueError, match=r"x holds 2\.5, outside of \[-3"):
         f([0, 2.5])
+    with pytest.raises(ValueError, match="x holds nan"):
+        f(np.nan)
 
 
 def test_integral():

@@ -21,11 +21,11 @@ MEANING = {
     "found once": "one transition",
     "found twice": "inside a grid cell, whose slope is neither the one before nor the one behind",
     "merged": "shares a transition with another breakpoint",
-    "hidden": "what the grid sees of the jump stays below epsilon",
+    "hidden": "no transition shows it: too small, undone by a neighbour, or swallowed by rounding",
     "outside": "the grid does not reach so far",
     "corner": "made by breakpoints",
-    "rounding": "made by rounding alone: the exact change stays below epsilon",
-    "missing": "rounding has swallowed it: the exact change is above epsilon",
+    "rounding": "only rounding lifts it above epsilon",
+    "missing": "only rounding keeps it below epsilon",
     "undecided": "the change is so near epsilon that even float64 may decide either way",
     "unexplained": "neither breakpoints nor the bound on rounding explain it",
 }
@@ -102,6 +102,9 @@ class CrossCheck:
         """Whether float64's transitions are those predicted, none missing and none more, the undecided left aside."""
         return not len(np.setdiff1d(np.setxor1d(self.predicted, self.reference), self.undecided))
 
+    def __repr__(self) -> str:
+        return f"CrossCheck({len(self.segments)} segments, {self.detection.count} detected, agrees={self.agrees})"
+
     def __str__(self) -> str:
         d, name = self.detection, self.detection.x.dtype.name
         x, step = d.x.astype(np.float64), float(d.x[1]) - float(d.x[0])
@@ -115,9 +118,13 @@ class CrossCheck:
             for verdict, count in Counter(row.verdict for row in rows).most_common():
                 lines.append(f"  {count:3d} {verdict}: {MEANING[verdict]}")
         if len(self.undecided):
-            lines.append(f"Undecided, within float64's rounding of epsilon: indices {self.undecided.tolist()}.")
+            first = ", ".join(map(str, self.undecided[:5])) + ", ..." * (len(self.undecided) > 5)
+            lines.append(f"Undecided, within float64's rounding of epsilon: {len(self.undecided)} indices ({first}).")
         verb = "agrees" if self.agrees else "DOES NOT AGREE"
-        lines.append(f"In float64 the detector fires {len(self.reference)} times and {verb} with the prediction.")
+        others = " at all other indices" if len(self.undecided) else ""
+        lines.append(
+            f"In float64 the detector fires {len(self.reference)} times and {verb} with the prediction{others}."
+        )
         lines += ["", f"{'':14}  {'x':>12}  {'change':>10}  verdict"]
         number = 0
         for row in self.table:

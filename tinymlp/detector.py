@@ -101,4 +101,8 @@ def detect_segments(
     bad = ~np.isfinite(y)
     if bad.any():
         raise ValueError(f"net is {y[bad][0]} at x = {x[bad][0]}: it must be finite on the grid")
+    with np.errstate(all="ignore"):
+        steep = ~np.isfinite(np.diff(np.diff(y) / np.diff(x)))
+    if steep.any():
+        raise ValueError(f"net is so steep at x = {x[1:-1][steep][0]} that its slopes exceed {np.dtype(dtype)}")
     return Detection(x, y, find_transitions(x, y, epsilon))

@@ -43,7 +43,7 @@ def find_regions(net: MLP, start: float = -np.inf, stop: float = np.inf, arithme
     ValueError
         If the network has more than one input, its weights are not finite, or start >= stop.
     OverflowError
-        If a slope or an intercept exceeds float64.
+        If a boundary, or a slope or intercept of any unit, exceeds float64.
     """
     start, stop = check_interval((start, stop), infinite=True)
     if arithmetic not in ("auto", "float", "exact"):
@@ -111,10 +111,7 @@ def rational_regions(net: MLP, start: float, stop: float) -> Regions:
     edges, layers, p, q, bits = rational_pass(net, start, stop)
     output = np.stack([floats(p.T, bits), floats(q.T, bits)])
     fractions = [Fraction(*edge) for edge in edges[1:-1]]
-    try:
-        x = np.array([start, *map(float, fractions), stop])
-    except OverflowError as error:
-        raise OverflowError(TOO_LARGE) from error
+    x = np.array([start, *map(nearest, fractions), stop])
     errors = UNIT_ROUNDOFF * np.abs(x) + 2.0**-1074  # half a unit in the last place; the ends are exact
     errors[[0, -1]] = 0
     output_errors = UNIT_ROUNDOFF * np.abs(output).max(axis=1) + 2.0**-1074
@@ -218,6 +215,14 @@ def floats(integers: NDArray, bits: int) -> NDArray:
     """The floats nearest to integers / 2^bits; OverflowError if one exceeds float64."""
     try:
         return (integers / (1 << bits)).astype(np.float64)
+    except OverflowError as error:
+        raise OverflowError(TOO_LARGE) from error
+
+
+def nearest(x: Fraction) -> float:
+    """The float nearest to x; OverflowError if it exceeds float64."""
+    try:
+        return float(x)
     except OverflowError as error:
         raise OverflowError(TOO_LARGE) from error
 

@@ -14,7 +14,7 @@ def read_torch(source: Any, negative_slope: float | None) -> tuple[list[NDArray]
     if isinstance(source, Mapping):
         weights, biases = _read_state(source)
         return weights, biases, negative_slope or 0.0
-    if not hasattr(source, "children"):
+    if not hasattr(source, "_modules"):
         raise ValueError(f"source is a {type(source).__name__}: give a torch.nn.Module or a state dict")
     weights, biases, slopes = [], [], []
     bent = True  # whether an activation came after the last Linear
@@ -24,7 +24,7 @@ def read_torch(source: Any, negative_slope: float | None) -> tuple[list[NDArray]
             if not bent:
                 raise ValueError(
                     f"no activation module stands between Linear {len(weights) - 1} and {len(weights)}: if forward() "
-                    "applies ReLU itself, give source.state_dict()"
+                    "applies it itself, give source.state_dict(), and negative_slope if it is leaky"
                 )
             weights.append(_array(module.weight))
             biases.append(np.zeros_like(weights[-1][:, 0]) if module.bias is None else _array(module.bias))
@@ -45,7 +45,7 @@ def read_torch(source: Any, negative_slope: float | None) -> tuple[list[NDArray]
 
 def _leaves(module: Any) -> Iterator[Any]:
     """The modules that hold no others, in order."""
-    children = list(module.children())
+    children = list(module._modules.values())  # children() names a module that is used twice only once
     if not children:
         yield module
     for child in children:

@@ -161,8 +161,9 @@ class MLP:
         ----------
         source : torch.nn.Module or state dict
             A module made of Linear layers with ReLU or LeakyReLU modules between them, nested as you like; Dropout,
-            Identity and Flatten are passed over. Or, of a model that calls its activations in forward(), the state
-            dict: its 2-D weights and their biases, in order.
+            Identity and Flatten are passed over. Its forward() is not looked at: the modules are taken to be applied
+            one after the other, in the order in which they are registered. Or, of a model that calls its activations
+            in forward(), the state dict: its 2-D weights and their biases, in order.
         negative_slope : float, optional
             Of the activations; a module knows it, a state dict does not (0, if not given).
 

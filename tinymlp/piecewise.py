@@ -47,7 +47,8 @@ class PiecewiseLinear:
     intercepts : array, (segments,)
         The value each segment's line has at x = 0.
     changes : array, (boundaries,)
-        The slope right of each boundary minus the slope left of it; exactly 0 unless the label is "visible".
+        The slope right of each boundary minus the slope left of it; exactly 0 unless the label is "visible". In
+        ``arithmetic="auto"`` within 2.001 times ``regions.output_errors[0]``, in "exact" the nearest float64.
     labels : array of str, (boundaries,)
         "visible", "cancelled" or "unheard".
     regions : Regions
@@ -75,7 +76,7 @@ class PiecewiseLinear:
 
     @property
     def boundaries(self) -> NDArray:
-        """Every x strictly inside at which a hidden unit switches, (boundaries,), in increasing order."""
+        """Every x inside at which a hidden unit switches, (boundaries,), in order; equal if nearer than an ulp."""
         return self.regions.boundaries
 
     @property
@@ -97,7 +98,7 @@ class PiecewiseLinear:
 
     @property
     def zeros(self) -> list[Zero]:
-        """Hidden units that are exactly zero, neither on nor off, on an interval: (layer, unit, start, stop)."""
+        """Hidden units that are exactly zero on an interval: (layer, unit, start, stop); "float" calls them off."""
         return self.regions.zeros()
 
     @property
@@ -138,7 +139,7 @@ class PiecewiseLinear:
     def __call__(self, x: ArrayLike) -> NDArray:
         """f(x) for x of any shape inside [start, stop]; float64. ValueError if some x lies outside."""
         x = np.asarray(x, np.float64)
-        outside = (x < self.start) | (x > self.stop)
+        outside = ~((x >= self.start) & (x <= self.stop))  # NaN is, too
         if outside.any():
             raise ValueError(f"x holds {x[outside].flat[0]}, outside of [{self.start}, {self.stop}]")
         segment = np.searchsorted(self.breakpoints, x, side="right")

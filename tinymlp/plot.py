@@ -157,7 +157,12 @@ def crosscheck(check: CrossCheck, axes: Sequence[Axes] | None = None) -> list[Ax
     exact.set_title(f"exact: {len(f)} segments", fontsize=10)
     _draw_detection(seen, article)
     bottom = article.get_xaxis_transform()
-    for verdict, color in {"corner": "0.6", "undecided": "#e69f00", "rounding": "#d40000"}.items():
+    for verdict, color in {
+        "corner": "0.6",
+        "undecided": "#e69f00",
+        "rounding": "#d40000",
+        "unexplained": "#cc00cc",
+    }.items():
         rows = [row for row in check.table if row.verdict == verdict and row.what == "transition"]
         ticks = [row.x for row in rows if row.indices[0] in check.detected]
         if ticks:

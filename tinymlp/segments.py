@@ -4,7 +4,7 @@ Regions say where hidden units switch; segments say where the output bends. Each
 
 - visible: the slope of the output changes there. These are the breakpoints.
 - cancelled: the owners are heard, but the changes that they make add to zero.
-- unheard: no path of active units leads from any owner to the output, on either side.
+- unheard: no path of active units leads from any owner to the output. (Leaky units are always active.)
 """
 
 import numpy as np
@@ -72,18 +72,17 @@ def _piecewise(net: MLP, regions: Regions, output: int, arithmetic: Arithmetic) 
     labels = np.where(visible, "visible", "cancelled")
     rest = np.flatnonzero(~visible)
     if len(rest):
-        count = len(rest)
-        states = [s[:, np.concatenate([rest, rest + 1])] for s in regions.states]  # left of each, then right of each
-        heard = np.zeros(count, bool)
-        for state, listened in zip(states, _find_listened(net, output, states), strict=True):
-            switches = (state[:, :count] > 0) != (state[:, count:] > 0)
-            heard |= (switches & (listened[:, :count] | listened[:, count:])).any(axis=0)
+        left, right = [s[:, rest] for s in regions.states], [s[:, rest + 1] for s in regions.states]
+        heard = np.zeros(len(rest), bool)
+        for was, is_, listened in zip(left, right, _find_listened(net, output, right), strict=True):
+            heard |= (((was > 0) != (is_ > 0)) & listened).any(axis=0)
         labels[rest[~heard]], changes[rest] = "unheard", 0.0
         if arithmetic != "float" and heard.any():
-            numerators, bits = rational_slopes(net, [s[:, np.tile(heard, 2)] for s in states])
-            left, right = numerators[output].reshape(2, -1)
-            changes[rest[heard]] = floats(right - left, bits)
-            labels[rest[heard][right != left]] = "visible"
+            before, bits = rational_slopes(net, [s[:, heard] for s in left])
+            after, bits = rational_slopes(net, [s[:, heard] for s in right])
+            jumps = after[output] - before[output]
+            changes[rest[heard]] = floats(jumps, bits)
+            labels[rest[heard][jumps != 0]] = "visible"
     if not np.isfinite(changes).all():
         raise OverflowError(TOO_LARGE)
     firsts = np.concatenate([[True], labels == "visible"])
@@ -91,13 +90,17 @@ def _piecewise(net: MLP, regions: Regions, output: int, arithmetic: Arithmetic) 
 
 
 def _find_listened(net: MLP, output: int, states: list[NDArray]) -> list[NDArray]:
-    """For each hidden layer with these states (units, K), whether active units lead from a unit to the output."""
+    """For each hidden layer with these states (units, K), whether active units lead from a unit to the output.
+
+    Leaky units are always active, ReLUs if they are on. It is enough to ask on one side of a boundary: if a path leads
+    from an owner on the other side only, then the last owner on it is followed by units that are active on both.
+    """
     listened: list[NDArray] = []
     for W, after in zip(net.weights[:0:-1], [None, *states[:0:-1]], strict=True):
         if after is None:
             reach = np.repeat(W[output, :, None] != 0, states[-1].shape[1], axis=1)
         else:
-            active = (after != 0) if net.negative_slope else (after > 0)
+            active = (after > 0) | (net.negative_slope > 0)
             hears = (active & listened[0]).astype(np.float32)  # as numbers, because BLAS has no bool
             reach = (W != 0).T.astype(np.float32) @ hears > 0
         listened.insert(0, reach)
