@@ -61,6 +61,14 @@ def test_each_output_has_segments_of_its_own(seed):
         assert any((a.labels != b.labels).any() for a, b in pairwise(outputs))
 
 
+def test_a_jump_that_cancels_in_one_output_only():
+    """Catches: the rational slopes of another output."""
+    net = MLP.from_weights([[[1], [1]], [[1, -1], [1, 1], [0, 0]]], [[0, 0], [0, 0, 0]])
+    for arithmetic in ("auto", "exact", "float"):
+        labels = [f.labels.tolist() for f in extract_outputs(net, arithmetic=arithmetic)]
+        assert labels == [["cancelled"], ["visible"], ["unheard"]]
+
+
 def test_one_output_is_extract_segments():
     """Catches: two ways that differ."""
     net = MLP([1, 10, 10, 1], seed=3)
@@ -142,6 +150,9 @@ def test_argmax_changes_on_the_whole_line():
     assert argmax_changes(net) == [(-3.0, 1, 2), (6.0, 2, 0)]
     straight = MLP.from_weights([[[1], [-1], [0]]], [[0, 0, 0]])  # x, -x, 0: no hidden layer; all meet at 0
     assert argmax_changes(straight) == [(0.0, 1, 0)]
+    assert argmax_changes(straight, 0, 5) == argmax_changes(straight, -5, 0) == []  # they meet at the end
+    parallel = MLP.from_weights([[[-1], [-1], [0]]], [[0, 1, 0]])  # towards minus infinity the intercept decides
+    assert argmax_changes(parallel) == [(1.0, 1, 2)]
     same = MLP.from_weights([[[1], [1]]], [[2, 2]])
     assert argmax_changes(same) == []
 
