@@ -51,7 +51,7 @@ def main() -> None:
         ax.axvline(change.x, color="0.3", lw=0.8, ls=":")
     ax.set_xlabel(f"t, from a {args.begin} to a {args.end}")
     ax.set_ylabel("output")
-    ax.legend(title="digit", loc="center right")
+    ax.legend(title="digit", loc="upper center", ncols=2)
     fig.savefig(args.picture)
     print(f"saved the picture in {args.picture}")
 

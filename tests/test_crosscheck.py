@@ -39,6 +39,12 @@ def test_through_the_foot_of_a_hat_found_once():
     assert verdicts(check) == ["found once"]
 
 
+def test_a_neighbour_seen_through_the_foot_of_a_hat_is_not_merged():
+    """Catches: credit for a transition to a breakpoint that adds next to nothing to it."""
+    check = crosscheck(corners((3.5, 1), (4.9999, 1)), 0, 10, points=10, dtype=np.float64)
+    assert verdicts(check) == ["found twice", "found once"]
+
+
 def test_neighbours_are_merged():
     """Catches: breakpoints that share a transition counted as if each had its own; a partner left out."""
     check = crosscheck(corners((3.5, 1), (3.6, 2), (4.5, 1)), 0, 10, points=10, dtype=np.float64)
@@ -159,8 +165,19 @@ def test_within_rounding_of_epsilon_is_undecided():
     check = crosscheck(net, 0, 10, points=10, dtype=np.float64)
     assert check.undecided.tolist() == [4, 5]
     assert "Undecided" in str(check)
+    check = crosscheck(net, 0, 10, points=10, epsilon=1e-3 * (1 - 1e-15), dtype=np.float64)
+    assert verdicts(check, "transition") == ["undecided"] * 2
     with pytest.raises(AssertionError, match="Undecided"):
         assert_counts_agree(net, 0, 10, points=10, dtype=np.float64)
+
+
+def test_rounding_may_swallow_a_transition():
+    """Catches: a transition that is not there called one that rounding made."""
+    net = MLP.from_weights([[[1], [1]], [[0.00102, 1000]]], [[-0.5, 0], [0]])  # a small corner on a steep line
+    check = crosscheck(net, 0, 1, points=64)
+    assert verdicts(check) == ["hidden"]
+    assert "missing" in verdicts(check, "transition")
+    assert check.agrees
 
 
 def test_assert_counts_agree():
@@ -182,6 +199,12 @@ def test_disagreement_is_told(monkeypatch):
     assert "unexplained" in verdicts(check, "transition")
     with pytest.raises(AssertionError, match="DOES NOT AGREE"):
         assert_counts_agree(net, 0, 10, points=10)
+
+
+def test_a_prediction_that_does_not_come_true_is_told(monkeypatch):
+    """Catches: agreement that asks only whether what fired was predicted."""
+    monkeypatch.setattr(sys.modules["tinymlp.crosscheck"], "find_transitions", lambda x, y, epsilon: np.array([], int))
+    assert not crosscheck(corners((3.5, 1)), 0, 10, points=10).agrees
 
 
 def test_print_explains():
