@@ -145,6 +145,13 @@ def test_the_bound_counts_biases_and_depth():
         assert verdicts(check, "transition").count("rounding") > 10
 
 
+def test_the_bound_counts_weights_that_become_subnormal():
+    """Catches: weights that float16 rounds to a few digits, or to nothing."""
+    net = MLP.from_weights([np.ones((300, 1)), np.full((1, 300), 0.99 * 2.0**-25)], [np.zeros(300), [0]])
+    check = crosscheck(net, -3000, 3000, points=50, epsilon=1e-7, dtype=np.float16)
+    assert "unexplained" not in verdicts(check, "transition")
+
+
 def test_changes_are_those_of_the_exact_values():
     """Catches: any error of the hats; against second differences of the oracle's values in rational numbers."""
     net = MLP([1, 8, 8, 1], seed=4, dtype=np.float64)

@@ -248,6 +248,7 @@ def test_overflow_is_refused():
         stack(([[HUGE]], [0]), ([[HUGE]], [0]), ([[1]], [0])),
         relu_of((HUGE, 0), out=[HUGE]),
         relu_of((1, HUGE), out=[HUGE]),
+        relu_of((1, 0), (1, 0), (1, -1), (1, -2), out=[1, 1, 1.7e308, 1.7e308]),  # only in the last region
         stack(([[HUGE]], [0]), ([[HUGE], [-1]], [1, 1]), ([[0, 1e-300]], [0])),  # a hidden unit alone
     ]:
         for arithmetic in ("auto", "exact", "float"):

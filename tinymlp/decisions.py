@@ -72,7 +72,7 @@ def _open(regions: Regions) -> NDArray:
         for side in (slice(None, -1), slice(1, None)):
             x = edges[side]
             values = p * x + q  # (outputs, R)
-            bound = 2 * (dp * np.abs(x) + dq + (np.abs(p) + dp) * errors[side])
+            bound = 4 * (dp * np.abs(x) + dq + (np.abs(p) + dp) * errors[side])
             winner = values.argmax(axis=0)
             lowest = np.take_along_axis(values - bound, winner[None], axis=0)
             others = values + bound
