@@ -48,7 +48,7 @@ class PiecewiseLinear:
         The value each segment's line has at x = 0.
     changes : array, (boundaries,)
         The slope right of each boundary minus the slope left of it; exactly 0 unless the label is "visible". In
-        ``arithmetic="auto"`` within 2.001 times ``regions.output_errors[0]``, in "exact" the nearest float64.
+        ``arithmetic="auto"`` within 2 ``regions.output_errors[0]`` + 2^-52 |change|, in "exact" the nearest float64.
     labels : array of str, (boundaries,)
         "visible", "cancelled" or "unheard".
     regions : Regions
@@ -148,20 +148,26 @@ class PiecewiseLinear:
             return np.where(slope == 0, intercept, slope * x + intercept)  # where: 0 times infinity is nothing here
 
     def clip(self, a: float, b: float) -> "PiecewiseLinear":
-        """The same function on the part of [start, stop] that lies in [a, b]; ValueError if there is none."""
+        """The same function on the part of [start, stop] that lies in [a, b]; ValueError if there is none.
+
+        It is certified if this one is, and no boundary is so near a new end that its error could carry it across;
+        `extract_segments` on the smaller interval decides that, too.
+        """
         a, b = check_interval((a, b), infinite=True)
         a, b = max(a, self.start), min(b, self.stop)
         if not a < b:
             raise ValueError(f"nothing of [{self.start}, {self.stop}] lies inside the interval to clip to")
-        first, last = np.searchsorted(self.breakpoints, a, "right"), np.searchsorted(self.breakpoints, b, "left")
-        inside = (self.boundaries > a) & (self.boundaries < b)
+        inside = self.regions.between(a, b)
+        first, last = self.is_breakpoint[: inside.start].sum(), self.is_breakpoint[: inside.stop].sum()
+        new = [end for end in (a, b) if end not in (self.start, self.stop)]
+        near = any((np.abs(self.boundaries - end) <= self.errors).any() for end in new)
         return PiecewiseLinear(
             self.slopes[first : last + 1].copy(),
             self.intercepts[first : last + 1].copy(),
             self.changes[inside],
             self.labels[inside],
             self.regions.clip(a, b),
-            self.certified,
+            self.certified and not near,
         )
 
     def integral(self, a: float, b: float) -> float:

@@ -114,10 +114,16 @@ class Regions:
         hidden = zip(self.layers, self._columns, strict=True)
         return [Layer(l.lines[:, l.parent[c]], l.states[c], np.arange(len(c))) for l, c in hidden]
 
+    def between(self, a: float, b: float) -> slice:
+        """Which boundaries lie between a and b, which lie inside the interval; all, if they are its ends."""
+        first = 0 if a == self.edges[0] else np.searchsorted(self.boundaries, a, "right")
+        last = len(self.boundaries) if b == self.edges[-1] else np.searchsorted(self.boundaries, b, "left")
+        return slice(int(first), int(last))
+
     def clip(self, a: float, b: float) -> "Regions":
         """The regions, and parts of regions, between a and b, which lie inside the interval."""
-        first, last = np.searchsorted(self.boundaries, a, "right"), np.searchsorted(self.boundaries, b, "left")
-        return self._choose(np.arange(first, last + 1), a, b)
+        inside = self.between(a, b)
+        return self._choose(np.arange(inside.start, inside.stop + 1), a, b)
 
     def _choose(self, which: NDArray, start: float, stop: float) -> "Regions":
         """These of the regions, beside each other, from start to stop."""
