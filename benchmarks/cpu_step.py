@@ -7,13 +7,12 @@ ratio is the median over the slices, each slice of one against its neighbour of 
 """
 
 import argparse
-import platform
 from collections.abc import Callable
-from pathlib import Path
 from statistics import median
 from time import perf_counter
 
 import numpy as np
+from machine import describe
 from threadpoolctl import threadpool_limits
 
 from tinymlp import MLP, Adam
@@ -102,22 +101,12 @@ def main() -> None:
     parser.add_argument("--slices", type=int, default=40)
     parser.add_argument("--steps", type=int, default=25, help="steps in a slice")
     args = parser.parse_args()
-    print(f"{_cpu_name()}; Python {platform.python_version()}, NumPy {np.__version__}, one BLAS thread")
+    print(f"{describe()}, one BLAS thread")
     print(f"network 1-H-H-H-1, batch {args.batch}, float32, Adam; microseconds a step, median (minimum)")
     print(f"{'H':>5} {'naive':>20} {'tinymlp':>20} {'ratio':>7}  {'losses differ by':>10}")
     with threadpool_limits(1, user_api="blas"):
         for width in args.widths:
             measure(width, args.batch, args.slices, args.steps)
-
-
-def _cpu_name() -> str:
-    info = Path("/proc/cpuinfo")
-    names = (
-        [line.split(":")[1].strip() for line in info.read_text().splitlines() if "model name" in line]
-        if info.exists()
-        else []
-    )
-    return names[0] if names else platform.processor() or platform.machine()
 
 
 if __name__ == "__main__":

@@ -12,15 +12,14 @@ out, by name; ``pip install '.[bench]'`` has them. A dash: it took longer than t
 
 import argparse
 import os
-import platform
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 from statistics import median
 from time import perf_counter
 
 import numpy as np
+from machine import describe
 from threadpoolctl import threadpool_limits
 
 from tinymlp import MLP, extract_segments, sample, train
@@ -183,10 +182,7 @@ def main() -> None:
     parser.add_argument("--networks", type=int, default=40, help="for the table of degenerate networks")
     args = parser.parse_args()
 
-    cpu = next(
-        (l.split(":")[1].strip() for l in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in l), ""
-    )
-    print(f"{cpu or platform.processor()}, Python {platform.python_version()}, NumPy {np.__version__}, one thread")
+    print(f"{describe()}, one thread")
     contenders = {}
     for name, prepare in CONTENDERS.items():
         package = name.split(",")[0]

@@ -9,11 +9,11 @@ about eight minutes.
 """
 
 import argparse
-import platform
 from math import log10, prod
 from pathlib import Path
 
 import numpy as np
+from machine import describe
 from matplotlib.figure import Figure
 from threadpoolctl import threadpool_limits
 
@@ -43,9 +43,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--figure", type=Path, default=Path("benchmarks/results/region_counts.png"))
     args = parser.parse_args()
-    cpu = Path("/proc/cpuinfo").read_text().splitlines()
-    names = [line.split(":")[1].strip() for line in cpu if "model name" in line]
-    print(f"{names[0]}, Python {platform.python_version()}, NumPy {np.__version__}\n")
+    print(f"{describe()}\n")
     print("(regions - 1) / units on the whole line, certified\n")
     print("| initialization | widths | networks | mean | standard error | least | most | log10 of the bound |")
     print("|---|---|---|---|---|---|---|---|")

@@ -24,6 +24,7 @@ ORDER = [
     "train",
     "rounding",
     "regions",
+    "rational",
     "exact",
     "piecewise",
     "segments",

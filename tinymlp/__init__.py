@@ -5,14 +5,15 @@ data is the way to read the code:
 
     functions   the target functions by name
     data        Dataset, sample, batches
-    interop     weights from PyTorch and scikit-learn
+    interop     weights from elsewhere: lists, PyTorch, scikit-learn
     network     MLP: the parameters, and what a network computes
     ensemble    Ensemble: many networks at once
     backprop    forward and backward, by hand
     optim       Adam, SGD
     train       train() and its History
     regions     the heart: the on/off pattern of every hidden unit along x; rounding bounds its errors
-    exact       find_regions(): the same proven, with rational numbers where float64 leaves a doubt
+    rational    the same in rational numbers, with nothing rounded
+    exact       find_regions(): the regions proven, by rational numbers where float64 leaves a doubt
     piecewise   PiecewiseLinear: the network as a function object
     segments    extract_segments(): its straight segments, and which switch bends the output
     decisions   argmax_changes(): where another output wins

@@ -18,7 +18,7 @@ from .article import chosen
 from .data import sample
 from .functions import BY_NAME
 from .network import MLP
-from .piecewise import PiecewiseLinear
+from .piecewise import Boundary, PiecewiseLinear
 from .segments import extract_segments
 from .study import Study, study
 from .train import History, TrainingDiverged, TrainingInterrupted, train
@@ -208,16 +208,20 @@ def _table(f: PiecewiseLinear) -> str:
     lines = [
         f"{'':4} {'from':>13} {'to':>13} {'slope':>13} {'intercept':>13} {'jump at its end':>16}  owners (layer.unit)"
     ]
-    corners = list(zip(f.jumps.tolist(), f.breakpoint_owners, strict=True))
+    table = f.table()
+    corners = [boundary for boundary in table if boundary.label == "visible"]
     for k, s in enumerate(f):
         line = f"{k:4} {s.start:13.6g} {s.stop:13.6g} {s.slope:13.6g} {s.intercept:13.6g}"
         if k < len(corners):
-            jump, owners = corners[k]
-            line += f" {jump:16.6g}  " + " ".join(f"{layer}.{unit}" for layer, unit in owners)
+            line += f" {corners[k].jump:16.6g}  {_units(corners[k])}"
         lines.append(line)
-    for b in f.table():
+    for b in table:
         if b.label != "visible":
-            units = " ".join(f"{layer}.{unit}" for layer, unit in b.owners)
-            lines.append(f"no corner at {b.x:.6g}, where {units} switch{'es' * (len(b.owners) == 1)}: {b.label}")
+            lines.append(f"no corner at {b.x:.6g}, where {_units(b)} switch{'es' * (len(b.owners) == 1)}: {b.label}")
     lines.append(f"{len(f)} segments, {len(f.boundaries)} boundaries")
     return "\n".join(lines)
+
+
+def _units(boundary: Boundary) -> str:
+    """The owners as layer.unit."""
+    return " ".join(f"{layer}.{unit}" for layer, unit in boundary.owners)

@@ -180,13 +180,13 @@ def crosscheck(
     f = extract_segments(net, min(start, x[0]), max(stop, x[-1]))  # rounding may put an end of the grid outside
     hats = find_hats(f.breakpoints, x)
     changes, prediction_errors = sum_hats(f, x, hats)
-    bounds = prediction_errors + rounding_bound(net, x, np.dtype(dtype))
-    bounds_64 = prediction_errors + rounding_bound(net, x, np.dtype(np.float64))
+    net_64 = net.to("cpu").astype(np.float64)
+    bounds = prediction_errors + rounding_bound(net_64, x, np.dtype(dtype))
+    bounds_64 = prediction_errors + rounding_bound(net_64, x, np.dtype(np.float64))
 
-    rule = np.arange(points) >= 2
-    predicted = np.flatnonzero(rule & (np.abs(changes) > epsilon))
-    undecided = np.flatnonzero(rule & (np.abs(np.abs(changes) - epsilon) <= bounds_64))
-    reference = find_transitions(x, net.to("cpu").astype(np.float64)(x), epsilon)
+    predicted = np.flatnonzero(np.abs(changes) > epsilon)
+    undecided = np.flatnonzero((np.arange(points) >= 2) & (np.abs(np.abs(changes) - epsilon) <= bounds_64))
+    reference = find_transitions(x, net_64(x), epsilon)
 
     fired = detection.transitions
     credit = _credit(f.jumps, hats, np.intersect1d(fired, predicted), epsilon)

@@ -11,8 +11,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .exact import find_regions, nearest, rational_pass, windows
+from .exact import find_regions, windows
 from .network import MLP
+from .rational import nearest, rational_pass
 from .regions import Regions
 
 
@@ -56,7 +57,7 @@ def argmax_changes(net: MLP, start: float = -np.inf, stop: float = np.inf) -> li
         for r in range(len(edges) - 1):
             for x, after in _upper_envelope(p[:, r].tolist(), q[:, r].tolist(), edges[r], edges[r + 1]):
                 if winner is not None and after != winner:
-                    changes.append(Change(nearest(x), winner, after))
+                    changes.append(Change(float(nearest(x.numerator, x.denominator)), winner, after))
                 winner = after
     return changes
 

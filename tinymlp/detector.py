@@ -48,8 +48,12 @@ def find_transitions(x: NDArray, y: NDArray, epsilon: float = 1e-3) -> NDArray:
     epsilon : float
         In units of y per unit of x.
     """
-    g = np.diff(y) / np.diff(x)  # g[i] of the rule at place i - 1
-    return np.flatnonzero(np.abs(np.diff(g)) > epsilon) + 2
+    return np.flatnonzero(np.abs(_slope_changes(x, y)) > epsilon) + 2
+
+
+def _slope_changes(x: NDArray, y: NDArray) -> NDArray:
+    """g[i] - g[i-1] for i = 2 ... n-1, (n - 2,)."""
+    return np.diff(np.diff(y) / np.diff(x))
 
 
 def detect_segments(
@@ -102,7 +106,7 @@ def detect_segments(
     if bad.any():
         raise ValueError(f"net is {y[bad][0]} at x = {x[bad][0]}: it must be finite on the grid")
     with np.errstate(all="ignore"):
-        steep = ~np.isfinite(np.diff(np.diff(y) / np.diff(x)))
+        steep = ~np.isfinite(_slope_changes(x, y))
     if steep.any():
         raise ValueError(f"net is so steep at x = {x[1:-1][steep][0]} that its slopes exceed {np.dtype(dtype)}")
     return Detection(x, y, find_transitions(x, y, epsilon))

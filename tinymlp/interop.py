@@ -1,12 +1,33 @@
-"""Weights from other libraries, read by their attributes, so that neither PyTorch nor scikit-learn need be there."""
+"""Weights from elsewhere: lists; PyTorch and scikit-learn, read by attributes, so that neither need be there."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 SILENT = ("Dropout", "Identity", "Flatten")  # they change nothing when a network of vectors is evaluated
+
+
+def pack(weights: Sequence[ArrayLike], biases: Sequence[ArrayLike]) -> tuple[list[int], NDArray]:
+    """The sizes of a network with these weights and biases, and its flat vector (P,); see `MLP.from_weights`."""
+    W, b = [np.asarray(w) for w in weights], [np.asarray(v) for v in biases]
+    if not W or len(W) != len(b):
+        raise ValueError(f"weights has {len(W)} layers and biases has {len(b)}: give as many of each, at least one")
+    for layer, (w, v) in enumerate(zip(W, b, strict=True)):
+        if w.ndim != 2 or v.shape != w.shape[:1] or w.size == 0:
+            raise ValueError(f"layer {layer}: weights {w.shape} and biases {v.shape} must be (out, in) and (out,)")
+        if layer and w.shape[1] != W[layer - 1].shape[0]:
+            raise ValueError(
+                f"layer {layer}: weights {w.shape} take {w.shape[1]} inputs, "
+                f"but layer {layer - 1} has {W[layer - 1].shape[0]} units"
+            )
+    dtype = np.result_type(*W, *b)
+    if dtype.kind not in "biuf":
+        raise ValueError(f"weights have dtype {dtype}: give real numbers")
+    params = np.concatenate([np.column_stack(pair).ravel() for pair in zip(W, b, strict=True)])
+    sizes = [W[0].shape[1], *(len(w) for w in W)]
+    return sizes, params.astype(dtype if dtype.kind == "f" else np.float64)
 
 
 def read_torch(source: Any, negative_slope: float | None) -> tuple[list[NDArray], list[NDArray], float]:
@@ -27,7 +48,7 @@ def read_torch(source: Any, negative_slope: float | None) -> tuple[list[NDArray]
                     "applies it itself, give source.state_dict(), and negative_slope if it is leaky"
                 )
             weights.append(_array(module.weight))
-            biases.append(np.zeros_like(weights[-1][:, 0]) if module.bias is None else _array(module.bias))
+            biases.append(_bias(module.bias, weights[-1]))
             bent = False
         elif kind in ("ReLU", "LeakyReLU") and not bent:
             slopes.append(float(getattr(module, "negative_slope", 0.0)))
@@ -60,11 +81,16 @@ def _read_state(state: Mapping[str, Any]) -> tuple[list[NDArray], list[NDArray]]
         if name.endswith("weight") and _array(state[name]).ndim == 2:
             bias = name.removesuffix("weight") + "bias"
             weights.append(_array(state[name]))
-            biases.append(_array(state[bias]) if bias in state else np.zeros_like(weights[-1][:, 0]))
+            biases.append(_bias(state.get(bias), weights[-1]))
             known |= {name, bias}
     if not weights or set(state) - known:
         raise ValueError(f"state dict holds {list(state)}: give pairs of ...weight (out, in) and ...bias (out,) only")
     return weights, biases
+
+
+def _bias(tensor: Any, W: NDArray) -> NDArray:
+    """The bias that goes with W, (out,); zeros if there is none."""
+    return np.zeros_like(W[:, 0]) if tensor is None else _array(tensor)
 
 
 def _array(tensor: Any) -> NDArray:

@@ -135,23 +135,7 @@ class MLP:
         ValueError
             If there is not a bias for each matrix, or their shapes do not fit each other; the message names the layer.
         """
-        W, b = [np.asarray(w) for w in weights], [np.asarray(v) for v in biases]
-        if not W or len(W) != len(b):
-            raise ValueError(f"weights has {len(W)} layers and biases has {len(b)}: give as many of each, at least one")
-        for layer, (w, v) in enumerate(zip(W, b, strict=True)):
-            if w.ndim != 2 or v.shape != w.shape[:1] or w.size == 0:
-                raise ValueError(f"layer {layer}: weights {w.shape} and biases {v.shape} must be (out, in) and (out,)")
-            if layer and w.shape[1] != W[layer - 1].shape[0]:
-                raise ValueError(
-                    f"layer {layer}: weights {w.shape} take {w.shape[1]} inputs, "
-                    f"but layer {layer - 1} has {W[layer - 1].shape[0]} units"
-                )
-        dtype = np.result_type(*W, *b)
-        if dtype.kind not in "biuf":
-            raise ValueError(f"weights have dtype {dtype}: give real numbers")
-        params = np.concatenate([np.column_stack(pair).ravel() for pair in zip(W, b, strict=True)])
-        sizes = [W[0].shape[1], *(len(w) for w in W)]
-        return cls.from_params(sizes, params.astype(dtype if dtype.kind == "f" else np.float64), negative_slope)
+        return cls.from_params(*interop.pack(weights, biases), negative_slope)
 
     @classmethod
     def from_torch(cls, source: Any, negative_slope: float | None = None) -> "MLP":

@@ -24,13 +24,15 @@ from .train import History
 ARTICLE_COLORS = "rgbck"
 LAYER_COLORS = ("#d55e00", "#0072b2", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")  # told apart by the colour-blind
 
-VERDICT_COLORS = {  # of a breakpoint, in the crosscheck
+# of the crosscheck's verdicts
+BREAKPOINT_COLORS = {
     "found once": "#009e73",
     "found twice": "#0072b2",
     "merged": "#e69f00",
     "hidden": "#d55e00",
     "outside": "0.6",
 }
+TRANSITION_COLORS = {"corner": "0.6", "undecided": "#e69f00", "rounding": "#d40000", "unexplained": "#cc00cc"}
 
 
 def segments(
@@ -90,21 +92,30 @@ def segments(
 def _draw_exact(net_or_f: MLP | PiecewiseLinear, start: float, stop: float, ax: Axes, by_layer: bool) -> np.ndarray:
     """The polyline through all breakpoints and the dots on it; returns its heights."""
     f = extract_segments(net_or_f, start, stop) if isinstance(net_or_f, MLP) else net_or_f.clip(start, stop)
-    x = np.concatenate([[f.start], f.breakpoints, [f.stop]])
-    ax.plot(x, f(x), color="0.15", lw=1.2, label=f"{len(f)} segment{'s' * (len(f) > 1)}")
+    y = _draw_line(f, ax, f"{len(f)} segment{'s' * (len(f) > 1)}")
     layers = np.array([min(owners)[0] for owners in f.owners], int)
     shown = [(layer, f.is_breakpoint & (layers == layer), f"layer {layer}") for layer in np.unique(layers)]
     if not by_layer:
         shown = [(0, f.is_breakpoint, "breakpoints")]
     for layer, chosen, label in shown:
         if chosen.any():
-            x_dots = f.boundaries[chosen]
-            color = LAYER_COLORS[layer % len(LAYER_COLORS)]
-            ax.plot(x_dots, f(x_dots), "o", ms=5, color=color, mec="white", mew=0.6, label=label, zorder=3)
+            _draw_dots(f, f.boundaries[chosen], LAYER_COLORS[layer % len(LAYER_COLORS)], label, ax)
     silent = f.boundaries[~f.is_breakpoint]
     if len(silent):
         ax.plot(silent, f(silent), "o", ms=5, mfc="none", mec="0.5", label="no bend", zorder=2.5)
+    return y
+
+
+def _draw_line(f: PiecewiseLinear, ax: Axes, label: str | None = None) -> np.ndarray:
+    """The polyline through all breakpoints; returns its heights."""
+    x = np.concatenate([[f.start], f.breakpoints, [f.stop]])
+    ax.plot(x, f(x), color="0.15", lw=1.2, label=label)
     return f(x)
+
+
+def _draw_dots(f: PiecewiseLinear, x: np.ndarray, color: str, label: str, ax: Axes) -> None:
+    """Dots on it."""
+    ax.plot(x, f(x), "o", ms=5, color=color, mec="white", mew=0.6, label=label, zorder=3)
 
 
 def _draw_article(
@@ -130,7 +141,7 @@ def crosscheck(check: CrossCheck, axes: Sequence[Axes] | None = None) -> list[Ax
     """Draw exact and detected segments one above the other.
 
     Above the exact segments, a dot on each breakpoint in the colour of what became of it; below the article's picture,
-    a tick at each transition, red where no breakpoint made it.
+    a tick at each transition, grey if breakpoints made it and red if rounding did.
 
     Parameters
     ----------
@@ -147,22 +158,15 @@ def crosscheck(check: CrossCheck, axes: Sequence[Axes] | None = None) -> list[Ax
         axes = plt.subplots(2, 1, sharex=True, sharey=True, figsize=(7, 7), layout="constrained")[1]
     exact, article = axes
     f, seen = check.segments, check.detection
-    x = np.concatenate([[f.start], f.breakpoints, [f.stop]])
-    exact.plot(x, f(x), color="0.15", lw=1.2)
-    for verdict, color in VERDICT_COLORS.items():
+    _draw_line(f, exact)
+    for verdict, color in BREAKPOINT_COLORS.items():
         at = np.array([row.x for row in check.table if row.verdict == verdict and row.what == "breakpoint"])
         if len(at):
-            label = f"{len(at)} {verdict}"
-            exact.plot(at, f(at), "o", ms=5, color=color, mec="white", mew=0.6, label=label, zorder=3)
+            _draw_dots(f, at, color, f"{len(at)} {verdict}", exact)
     exact.set_title(f"exact: {len(f)} segments", fontsize=10)
     _draw_detection(seen, article)
     bottom = article.get_xaxis_transform()
-    for verdict, color in {
-        "corner": "0.6",
-        "undecided": "#e69f00",
-        "rounding": "#d40000",
-        "unexplained": "#cc00cc",
-    }.items():
+    for verdict, color in TRANSITION_COLORS.items():
         rows = [row for row in check.table if row.verdict == verdict and row.what == "transition"]
         ticks = [row.x for row in rows if row.indices[0] in check.detected]
         if ticks:

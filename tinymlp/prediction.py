@@ -52,13 +52,12 @@ def sum_hats(f: PiecewiseLinear, x: NDArray, hats: Hats) -> tuple[NDArray, NDArr
 def rounding_bound(net: MLP, x: NDArray, dtype: np.dtype) -> NDArray:
     """A bound for each index, (n,), on what rounding in a dtype adds to the change of slope that the detector computes.
 
-    A layer's sums of n products, its bias and its gain, and the weights and the gain if they were rounded, are n + 4
-    operations; so errors E of the activations a become |W| E + g (|W| |a| + |b|) with g = (n + 4) u / (1 - (n + 4) u),
-    and what products and weights lose that are below the least normal number.
+    The network is given in float64. A layer's sums of n products, its bias and its gain, and the weights and the gain
+    if they were rounded, are n + 4 operations; so errors E of the activations a become |W| E + g (|W| |a| + |b|) with
+    g = (n + 4) u / (1 - (n + 4) u), and what products and weights lose that are below the least normal number.
     """
     u = float(np.finfo(dtype).eps) / 2
     a, error = x[None], np.zeros((1, len(x)))  # (units, n)
-    net = net.to("cpu").astype(np.float64)
     for l, (W, b) in enumerate(zip(net.weights, net.biases, strict=True)):
         g = (W.shape[1] + 4) * u / (1 - (W.shape[1] + 4) * u)
         size = np.abs(W)

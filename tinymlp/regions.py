@@ -13,7 +13,7 @@ start with one region and the line 1 x + 0, and take the layers in turn:
 After the last layer the lines are the network, region by region. No grid, no epsilon.
 
 These are the steps in float64. ``rounding.py`` watches them and marks every region in which rounding could have decided
-something; ``exact.py`` does those anew in rational numbers, so that what `find_regions` returns is proven.
+something; ``exact.py`` has those done anew in rational numbers, so that what `find_regions` returns is proven.
 """
 
 from dataclasses import dataclass
@@ -90,29 +90,26 @@ class Regions:
             column = layer.parent[column]
         return columns
 
-    def _lines(self, which: int) -> list[NDArray]:
-        hidden = zip(self.layers, self._columns, strict=True)
-        return [*(layer.lines[which, layer.parent[c]].T for layer, c in hidden), self.output[which].T]
-
     @cached_property
+    def expanded(self) -> list[Layer]:
+        """The hidden layers with lines and states for each final region."""
+        hidden = zip(self.layers, self._columns, strict=True)
+        return [Layer(l.lines[:, l.parent[c]], l.states[c], np.arange(len(c))) for l, c in hidden]
+
+    @property
     def slopes(self) -> list[NDArray]:
         """p of each unit's line p x + q before its ReLU, (units, R), layer by layer; the last is the output."""
-        return self._lines(0)
+        return [*(layer.lines[0].T for layer in self.expanded), self.output[0].T]
 
-    @cached_property
+    @property
     def intercepts(self) -> list[NDArray]:
         """q of each unit's line, likewise."""
-        return self._lines(1)
+        return [*(layer.lines[1].T for layer in self.expanded), self.output[1].T]
 
     @cached_property
     def states(self) -> list[NDArray]:
         """For each hidden layer, (units, R), int8: 1 on, -1 off, 0 exactly zero on the whole region."""
         return [layer.states[c].T for layer, c in zip(self.layers, self._columns, strict=True)]
-
-    def expand(self) -> list[Layer]:
-        """The hidden layers with a column for each final region instead."""
-        hidden = zip(self.layers, self._columns, strict=True)
-        return [Layer(l.lines[:, l.parent[c]], l.states[c], np.arange(len(c))) for l, c in hidden]
 
     def between(self, a: float, b: float) -> slice:
         """Which boundaries lie between a and b, which lie inside the interval; all, if they are its ends."""

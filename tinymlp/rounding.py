@@ -23,7 +23,7 @@ UNDERFLOW = 2.0**-960  # added to every reach: g times it is far above what prod
 
 
 class Rounding:
-    """The bounds that accompany an extraction, layer by layer: `push`, `watch`, `split`.
+    """The bounds that accompany an extraction, layer by layer: `push`, `watch`, `cross`, `split`.
 
     Parameters
     ----------
@@ -36,6 +36,10 @@ class Rounding:
         Bounds on |edge - true edge|.
     doubtful : array of bool, (R,)
         Regions in which rounding could have decided something.
+    growth : float
+        g / (1 - g), which bounds errors by the computed, itself rounded, reach.
+    line_errors : array, (2, units)
+        Bounds on the errors of the p and q of the layer pushed last, in any region that is not doubtful.
     """
 
     def __init__(self, edges: NDArray):
@@ -45,18 +49,7 @@ class Rounding:
         self._infinite = [end for end in (0, -1) if np.isinf(edges[end])]
         self._slanted = np.ones((2, 1), bool)  # (2, units): whether p can be other than 0 at the first and last edge
         self._operations = 0
-
-    @property
-    def growth(self) -> float:
-        """g / (1 - g), which bounds errors by the computed, itself rounded, reach; three operations are for its use."""
-        k = self._operations + 3
-        g = k * UNIT_ROUNDOFF / (1 - k * UNIT_ROUNDOFF)
-        return g / (1 - g)
-
-    @property
-    def line_errors(self) -> NDArray:
-        """Bounds on the errors of p and q, (2, units), in any region that is not doubtful."""
-        return self.growth * self._reach
+        self.growth, self.line_errors = 0.0, np.zeros((2, 1))
 
     def push(self, W: NDArray, b: NDArray) -> None:
         """Take the reaches through a layer."""
@@ -65,6 +58,10 @@ class Rounding:
         if self._infinite:
             self._slanted = self._slanted @ (W != 0).T
         self._operations += W.shape[1] + 2  # products and sums, and the gain
+        k = self._operations + 3  # three more for the use of the lines
+        g = k * UNIT_ROUNDOFF / (1 - k * UNIT_ROUNDOFF)
+        self.growth = g / (1 - g)
+        self.line_errors = self.growth * self._reach
 
     def watch(self, edges: NDArray, lines: NDArray, values: NDArray) -> None:
         """Doubt the regions on both sides of each edge at which some unit's value (R + 1, units) may be zero.

@@ -10,9 +10,10 @@ Regions say where hidden units switch; segments say where the output bends. Each
 import numpy as np
 from numpy.typing import NDArray
 
-from .exact import TOO_LARGE, Arithmetic, find_regions, floats, rational_slopes
+from .exact import Arithmetic, find_regions
 from .network import MLP
 from .piecewise import PiecewiseLinear
+from .rational import TOO_LARGE, nearest, rational_slopes
 from .regions import Regions
 
 
@@ -81,7 +82,7 @@ def _piecewise(net: MLP, regions: Regions, output: int, arithmetic: Arithmetic) 
             before, bits = rational_slopes(net, [s[:, heard] for s in left])
             after, bits = rational_slopes(net, [s[:, heard] for s in right])
             jumps = after[output] - before[output]
-            changes[rest[heard]] = floats(jumps, bits)
+            changes[rest[heard]] = nearest(jumps, 1 << bits)
             labels[rest[heard][jumps != 0]] = "visible"
     if not np.isfinite(changes).all():
         raise OverflowError(TOO_LARGE)
@@ -95,13 +96,9 @@ def _find_listened(net: MLP, output: int, states: list[NDArray]) -> list[NDArray
     Leaky units are always active, ReLUs if they are on. It is enough to ask on one side of a boundary: if a path leads
     from an owner on the other side only, then the last owner on it is followed by units that are active on both.
     """
-    listened: list[NDArray] = []
-    for W, after in zip(net.weights[:0:-1], [None, *states[:0:-1]], strict=True):
-        if after is None:
-            reach = np.repeat(W[output, :, None] != 0, states[-1].shape[1], axis=1)
-        else:
-            active = (after > 0) | (net.negative_slope > 0)
-            hears = (active & listened[0]).astype(np.float32)  # as numbers, because BLAS has no bool
-            reach = (W != 0).T.astype(np.float32) @ hears > 0
-        listened.insert(0, reach)
+    listened = [np.repeat(net.weights[-1][output, :, None] != 0, states[-1].shape[1], axis=1)]
+    for W, after in zip(net.weights[-2:0:-1], states[:0:-1], strict=True):
+        active = (after > 0) | (net.negative_slope > 0)
+        hears = (active & listened[0]).astype(np.float32)  # as numbers, because BLAS has no bool
+        listened.insert(0, (W != 0).T.astype(np.float32) @ hears > 0)
     return listened
