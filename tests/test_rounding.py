@@ -110,7 +110,7 @@ def test_a_crossing_is_no_farther_off_than_its_region_is_wide():
     rounding.push(np.array([[1.0]]), np.array([3.0]))
     zero = np.array([0])
     with np.errstate(divide="ignore"):
-        rounding.cross(np.array([0.0, 10]), zero, zero, np.array([2.0]), np.array([1e-20]), np.array([0, 1]))
+        rounding.cross(np.array([0.0, 10]), zero, zero, np.array([2.0]), np.array([1e-20]), np.array([0, 2, 1]))
     assert rounding.edge_errors[1] == 10
 
 
@@ -123,7 +123,7 @@ def test_errors_of_crossings():
         rounding.edge_errors = np.zeros(2)
         zero = np.array([0])
         with np.errstate(divide="ignore"):
-            rounding.cross(np.array([-INF, INF]), zero, zero, np.array([-2.0]), np.array([p]), np.array([0, 1]))
+            rounding.cross(np.array([-INF, INF]), zero, zero, np.array([-2.0]), np.array([p]), np.array([0, 2, 1]))
         assert rounding.edge_errors[1] == pytest.approx(expected)
 
 

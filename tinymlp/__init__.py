@@ -40,6 +40,7 @@ from .decisions import argmax_changes
 from .detector import Detection, detect_segments
 from .ensemble import Ensemble
 from .exact import find_regions
+from .moments import Moments
 from .network import MLP
 from .optim import SGD, Adam
 from .piecewise import Boundary, PiecewiseLinear, Segment
@@ -57,6 +58,7 @@ __all__ = [
     "Detection",
     "Ensemble",
     "History",
+    "Moments",
     "PiecewiseLinear",
     "Regions",
     "Segment",

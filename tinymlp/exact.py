@@ -52,8 +52,7 @@ def find_regions(net: MLP, start: float = -np.inf, stop: float = np.inf, arithme
     if arithmetic == "exact":
         return rational_regions(net, start, stop)
     regions = float_regions(net, start, stop, prove=arithmetic == "auto")
-    if regions.doubtful.any():
-        regions = _settle(net, regions)
+    regions = _settle(net, regions) if regions.doubtful.any() else regions.drop_empty()
     if not np.isfinite(regions.output).all():
         raise OverflowError(TOO_LARGE)
     return regions

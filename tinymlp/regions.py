@@ -122,6 +122,11 @@ class Regions:
         inside = self.between(a, b)
         return self._choose(np.arange(inside.start, inside.stop + 1), a, b)
 
+    def drop_empty(self) -> "Regions":
+        """Without the regions of no width."""
+        wide = self.edges[1:] > self.edges[:-1]
+        return self if wide.all() else self._choose(np.flatnonzero(wide), self.edges[0], self.edges[-1])
+
     def _choose(self, which: NDArray, start: float, stop: float) -> "Regions":
         """These of the regions, beside each other, from start to stop."""
         layers = self.layers
@@ -170,10 +175,14 @@ def float_regions(net: MLP, start: float, stop: float, prove: bool = True) -> Re
         start < stop; may be infinite.
     prove : bool
         Whether to bound rounding errors. If not, `doubtful` says nothing and the errors are not numbers.
+
+    Returns
+    -------
+    Regions
+        Where kinks were rounded to the same number, regions of no width lie between them (they are doubtful).
     """
-    *hidden, (W_out, b_out) = [
-        (W.astype(np.float64), b.astype(np.float64)) for W, b in zip(net.weights, net.biases, strict=True)
-    ]
+    layers_64 = [layer.astype(np.float64, copy=False) for layer in net.layers]
+    *hidden, (W_out, b_out) = [(layer[:, :-1], layer[:, -1]) for layer in layers_64]
     edges, lines = np.array([start, stop]), np.array([[[1.0]], [[0.0]]])  # (p and q, regions, units)
     rounding = Rounding(edges) if prove else None
     gains = np.array([net.negative_slope, 1.0])  # of units that are off, and on
@@ -188,14 +197,14 @@ def float_regions(net: MLP, start: float, stop: float, prove: bool = True) -> Re
             p, q = lines[:, region, unit]
             x = np.fmax(edges[region], np.fmin(0.0 - q / p, edges[region + 1]))
 
-            count = len(edges) - 1  # step 3
-            parent, left = np.concatenate([np.arange(count), region]), np.concatenate([edges[:-1], x])
+            count = len(edges)  # step 3; the stop stands there as if a last region began at it
+            parent, left = np.concatenate([np.arange(count), region]), np.concatenate([edges, x])
             order = np.lexsort((left, parent))
             if rounding:
                 rounding.push(W, b)
                 rounding.watch(edges, lines, values)
                 rounding.cross(edges, region, unit, x, p, order)
-            parent, edges = parent[order], np.append(left[order], stop)
+            parent, edges = parent.take(order)[:-1], left.take(order)
 
             switches = np.zeros((len(parent), len(W)), bool)  # step 4
             switches[0] = on[0]
@@ -212,9 +221,7 @@ def float_regions(net: MLP, start: float, stop: float, prove: bool = True) -> Re
             return Regions(edges, rounding.edge_errors, layers, output, rounding.line_errors, rounding.doubtful)
 
     unknown = np.full_like(edges, np.nan), np.full((2, len(W_out)), np.nan)
-    regions = Regions(edges, unknown[0], layers, output, unknown[1], np.zeros(len(edges) - 1, bool))
-    wide = np.diff(edges) > 0  # not so where kinks were rounded to the same number
-    return regions if wide.all() else regions._choose(np.flatnonzero(wide), start, stop)
+    return Regions(edges, unknown[0], layers, output, unknown[1], np.zeros(len(edges) - 1, bool))
 
 
 def push(W: NDArray, b: NDArray, lines: NDArray) -> NDArray:

@@ -83,7 +83,7 @@ class Rounding:
         errors = (P * np.abs(x) + Q) / np.maximum(np.abs(p) - P, 0) + UNDERFLOW
         left, right = (edges - self.edge_errors)[region], (edges + self.edge_errors)[region + 1]
         errors = np.minimum(errors, right - left)  # the signs at its edges say that the crossing is inside
-        self.edge_errors = np.append(np.concatenate([self.edge_errors[:-1], errors])[order], self.edge_errors[-1])
+        self.edge_errors = np.concatenate([self.edge_errors, errors])[order]
 
     def split(self, edges: NDArray, parent: NDArray, active: NDArray) -> None:
         """Hand the doubts down to the parts; doubt each that some edge (of R + 1), near or far, may reach into.

@@ -1,0 +1,83 @@
+"""Closed forms and quadrature against each other, and against values that are known otherwise."""
+
+from math import e, log, pi
+
+import numpy as np
+import pytest
+
+from tinymlp import functions
+from tinymlp.functions import BY_NAME
+from tinymlp.integrals import CLOSED_FORMS, Integrals
+
+INTERVALS = {"log": (0.5, 9), "inverse": (0.25, 6), "shifted_inverse": (-7, 1.5)}
+
+
+def anonymous(name):
+    """The function, unrecognizable as one of ours, so that quadrature has to do it."""
+    return lambda x: BY_NAME[name](x)
+
+
+@pytest.mark.parametrize("name", BY_NAME)
+def test_quadrature_finds_the_closed_forms(name):
+    """Catches: a wrong antiderivative, or a rule or panels that miss a jump; and the accuracy that is stated."""
+    start, stop = INTERVALS.get(name, (-3, 7))
+    edges = np.array([start, *np.sort(np.random.default_rng(0).uniform(start, stop, 30)), stop])
+    closed, found = (Integrals(f, start, stop).between(edges) for f in (name, anonymous(name)))
+    assert closed.shape == (31, 6)
+    size = np.abs(closed).sum(axis=0)
+    assert (np.abs(found - closed).max(axis=0) < 1e-14 * size).all()
+    assert (np.abs(found - closed).sum(axis=0) < 5e-14 * size).all()
+
+
+def test_every_function_has_a_closed_form():
+    """Catches: a new function that falls back to quadrature unnoticed."""
+    assert set(CLOSED_FORMS) == set(BY_NAME.values())
+
+
+@pytest.mark.parametrize(
+    ("function", "start", "stop", "f", "uf", "ff"),
+    [
+        (functions.sine, 0, pi, 2, 0, pi / 2),
+        ("exp", 0, 2, e**2 - 1, 2, (e**4 - 1) / 2),  # u = x - 1: x e^x - 2 e^x from 0 to 2
+        ("exp_neg", 0, 2, 1 - e**-2, -2 * e**-2, (1 - e**-4) / 2),
+        ("log", 0, 2, 2 * log(2) - 2, 1, 2 * log(2) ** 2 - 4 * log(2) + 4),
+        ("inverse", 1, 3, log(3), 2 - 2 * log(3), 2 / 3),
+        ("shifted_inverse", 3, 5, log(3), 2 - 2 * log(3), 2 / 3),
+        ("step", -1, 3, 3, 1.5, 3),
+        ("shifted_step", -1, 3, 1, 1.5, 1),
+        ("linear", 0, 2, 20, 4 / 3, 608 / 3),
+        (lambda x: np.abs(x - 0.3), -1, 1, (1.3**2 + 0.7**2) / 2, -0.7 * 0.7 * 1.3 / 3 + (-0.182 + 0.0), None),
+        (lambda x: np.sqrt(np.abs(x)), -1, 1, 4 / 3, 0, 1),
+    ],
+)
+def test_values_known_otherwise(function, start, stop, f, uf, ff):
+    """Catches: a factor that both ways share: of the length, or of u."""
+    between = Integrals(function, start, stop).between(np.array([float(start), stop]))[0] * (stop - start)
+    assert between[:3] == pytest.approx([stop - start, 0, (stop - start) ** 3 / 12], rel=1e-14, abs=1e-14)
+    assert between[3] == pytest.approx(f, rel=1e-13)
+    if ff is not None:
+        assert between[4] == pytest.approx(uf, rel=1e-13, abs=1e-13)
+        assert between[5] == pytest.approx(ff, rel=1e-13)
+
+
+@pytest.mark.parametrize(
+    ("function", "start", "stop", "message"),
+    [
+        ("inverse", -1, 1, r"square of inverse has no integral.*x = 0"),
+        ("inverse", 0, 1, r"no integral"),
+        ("shifted_inverse", 0, 5, r"no integral.*x = 2"),
+        ("log", -1, 1, r"log has no values below 0"),
+        ("exp", 0, 800, r"too large"),
+        (lambda x: 1 / (x - 0.1), -1, 1, r"not finite at x = 0.1"),
+        (lambda x: np.abs(x - 0.1) ** -0.5, -1, 1, r"not finite at x = 0.1"),
+        (lambda x: np.abs(x) ** -0.5, -1, 1, r"does not settle near x = "),
+        (lambda x: np.sin(1e9 * x), -1, 1, r"does not settle"),
+        (lambda x: np.log(x), -1, 1, r"not finite at x = -"),
+        (lambda x: 1.0, 0, 1, r"gives shape \(\)"),
+        ("tangent", 0, 1, r"function is 'tangent'"),
+    ],
+)
+def test_what_is_refused(function, start, stop, message):
+    """Catches: an integral that does not exist and gets a value all the same."""
+    with pytest.raises(ValueError, match=message):
+        Integrals(function, start, stop)

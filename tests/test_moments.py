@@ -1,0 +1,159 @@
+"""Moments against the sums that they stand for, in rational numbers."""
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+from tinymlp import Dataset, Moments, sample
+from tinymlp.moments import cumulate
+
+
+def exact_loss(x, y, edges, lines):
+    """The mean squared error and its gradient by the lines, sample by sample, in rational numbers; y (n, outputs)."""
+    size = y.size
+    loss, gradient = Fraction(0), np.full(lines.shape, Fraction(0), object)
+    region = np.clip(np.searchsorted(edges, x, "right") - 1, 0, len(edges) - 2)
+    for xi, yi, r in zip(map(Fraction, x.tolist()), y.tolist(), region.tolist(), strict=True):
+        for k, target in enumerate(yi):
+            p, q = map(Fraction, lines[:, r, k].tolist())
+            residual = p * xi + q - Fraction(target)
+            loss += residual**2 / size
+            gradient[0, r, k] += 2 * residual * xi / size
+            gradient[1, r, k] += 2 * residual / size
+    return float(loss), gradient.astype(float)
+
+
+def random_case(rng, n, regions, outputs=1, low=-5.0, high=5.0):
+    x = rng.uniform(low, high, n)
+    y = rng.normal(size=(n, outputs))
+    edges = np.array([x.min(), *np.sort(rng.uniform(low, high, regions - 1)), x.max()])
+    return x, y, edges, rng.normal(size=(2, regions, outputs))
+
+
+@pytest.mark.parametrize("outputs", [1, 3])
+@pytest.mark.parametrize("seed", range(5))
+def test_loss_and_gradient(seed, outputs):
+    """Catches: a wrong term or factor, samples that were not sorted, the mean over samples alone, a lost centre."""
+    x, y, edges, lines = random_case(np.random.default_rng(seed), 200, 12, outputs)
+    loss, gradient = Moments.of(Dataset(x, y if outputs > 1 else y[:, 0])).loss(edges, lines)
+    expected_loss, expected = exact_loss(x, y, edges, lines)
+    assert loss == pytest.approx(expected_loss, rel=1e-14)
+    assert gradient == pytest.approx(expected, rel=1e-12, abs=1e-15)
+
+
+def test_gradient_is_the_derivative_of_the_loss():
+    """Catches: a gradient that belongs to another loss; the loss is a quadratic, so central differences are exact."""
+    x, y, edges, lines = random_case(np.random.default_rng(1), 100, 6)
+    moments = Moments.of(Dataset(x, y[:, 0]))
+    _, gradient = moments.loss(edges, lines)
+    for place in np.ndindex(lines.shape):
+        step = np.zeros_like(lines)
+        step[place] = 0.5
+        difference = moments.loss(edges, lines + step)[0] - moments.loss(edges, lines - step)[0]
+        assert gradient[place] == pytest.approx(difference, abs=1e-13)
+
+
+def test_far_from_the_origin():
+    """Catches: sums that are not centred: x^2 would leave 4 digits of a spread of 1 at a million, y^2 likewise."""
+    x, y, edges, lines = random_case(np.random.default_rng(2), 300, 5, low=1e6, high=1e6 + 1)
+    y += 1e6
+    lines[1] += 1e6 - lines[0] * 1e6
+    loss, gradient = Moments.of(Dataset(x, y[:, 0])).loss(edges, lines)
+    expected_loss, expected = exact_loss(x, y, edges, lines)
+    assert loss == pytest.approx(expected_loss, rel=1e-9)  # lines of height 1e6 are themselves no better than 1e-10
+    assert gradient == pytest.approx(expected, rel=1e-9)
+
+
+def test_a_few_samples_behind_millions():
+    """Catches: plain prefix sums, of which a difference keeps about 9 digits here (and 7 behind 1e8 samples)."""
+    n = 2_000_000
+    rng = np.random.default_rng(3)
+    x, y = np.arange(n) / n, 1 + rng.random(n)
+    sums = Moments.of(Dataset(x, y)).sums.between(np.array([0.0, x[-5] - 1e-9, x[-2] - 1e-9, x[-1]]))[1]
+    origin, level = x[-1] / 2, y.mean()
+    u, v = (
+        [Fraction(value) for value in (values[-5:-2] - centre).tolist()] for values, centre in ((x, origin), (y, level))
+    )
+    pairs = list(zip(u, v, strict=True))
+    expected = [3, sum(u), sum(a * a for a in u), sum(v), sum(a * b for a, b in pairs), sum(b * b for b in v)]
+    assert sums == pytest.approx([float(e) for e in expected], rel=1e-14)
+
+
+def test_prefix_sums_have_twice_the_precision():
+    """Catches: rounding errors that are not carried along; plain prefix sums err by 1e-12 here."""
+    block = np.array([0.1, 1e8, -0.3, 1e-8])
+    total, rest = cumulate(np.tile(block, 250_000))
+    parts = [Fraction(0)]
+    for term in map(Fraction, block.tolist()):
+        parts.append(parts[-1] + term)
+    for i in [*range(1, 9), *range(999_992, 1_000_001)]:
+        true = i // 4 * parts[-1] + parts[i % 4]
+        assert abs(Fraction(total[i]) + Fraction(rest[i]) - true) <= Fraction(1e-22) * abs(true)
+
+
+def test_samples_on_edges_ties_and_ends():
+    """Catches: a sample on an edge that is counted twice or never, ends that are left out."""
+    x = np.array([0.0, 1, 1, 1, 2, 3, 3])
+    moments = Moments.of(Dataset(x, np.zeros(7)))
+    edges = np.array([0.0, 1, 1, 2, 2.5, 3])
+    assert moments.sums.between(edges)[:, 0].tolist() == [1, 0, 3, 1, 2]
+
+
+@pytest.mark.parametrize("batch_size", [1, 3, 50, 64, 1000, None])
+def test_batches_are_runs_of_sorted_samples(batch_size):
+    """Catches: batches that overlap, lose samples, or take samples of a neighbour with the same x."""
+    rng = np.random.default_rng(4)
+    x, y = np.round(rng.uniform(-3, 3, 200), 1), rng.normal(size=200)
+    order = np.argsort(x, kind="stable")
+    size = batch_size or 200
+    batches = Moments.of(Dataset(x, y)).batches(batch_size)
+    assert len(batches) == -(-200 // size)
+    for k, batch in enumerate(batches):
+        chosen = order[k * size : (k + 1) * size]
+        start, stop = batch.interval
+        assert batch.weight == len(chosen)
+        assert start == x[chosen[0]]
+        assert start < stop
+        assert stop == x[chosen[-1]] or (stop == np.nextafter(start, 9) and x[chosen[-1]] == start)
+        edges, lines = np.array([start, (start + stop) / 2, stop]), rng.normal(size=(2, 2, 1))
+        loss, gradient = batch.loss(edges, lines)
+        expected_loss, expected = exact_loss(x[chosen], y[chosen, None], edges, lines)
+        assert loss == pytest.approx(expected_loss, rel=1e-13)
+        assert gradient == pytest.approx(expected, rel=1e-12, abs=1e-14)
+
+
+def test_a_perfect_fit_has_no_negative_loss():
+    """Catches: rounding that makes a mean of squares negative."""
+    data = sample("linear", (-3, 7), n=1000)
+    loss, gradient = Moments.of(data).loss(np.array([-3.0, 1, data.x[-1]]), np.array([[[2.0], [2]], [[8.0], [8]]]))
+    assert 0 <= loss < 1e-12
+    assert np.abs(gradient).max() < 1e-12
+
+
+@pytest.mark.parametrize("name", ["linear", "exp", "exp_neg", "sine", "step", "shifted_step"])
+def test_a_function_is_the_limit_of_its_samples(name):
+    """Catches: integrals of another function, or not divided by the length; the difference falls as 1 / n."""
+    rng = np.random.default_rng(5)
+    edges, lines = np.array([-3.0, -1, 0.7, 4]), rng.normal(size=(2, 3, 1))
+    loss, gradient = Moments.of_function(name, -3, 4).loss(edges, lines)
+    errors = []
+    for n in (1000, 8000):
+        loss_n, gradient_n = Moments.of(sample(name, (-3, 4), n)).loss(edges, lines)
+        errors.append([abs(loss_n - loss), np.abs(gradient_n - gradient).max()])
+    size = np.array([loss, np.abs(gradient).max()])
+    assert (np.array(errors[0]) < 0.02 * size).all()
+    assert (np.array(errors[1]) < 0.25 * np.array(errors[0]) + 1e-12).all()
+
+
+def test_what_is_refused():
+    """Catches: bad input that fails late, or not at all."""
+    with pytest.raises(ValueError, match="data has 2 inputs"):
+        Moments.of(Dataset(np.zeros((5, 2)), np.zeros(5)))
+    with pytest.raises(ValueError, match="too large for float64"):
+        Moments.of(Dataset([0.0, 1e200], [0.0, 1]))
+    with pytest.raises(ValueError, match=r"batch_size is 10.*batch_size=None"):
+        Moments.of_function("sine", 0, 1).batches(10)
+    for start, stop in [(1, 1), (2, 1), (0, np.inf), (np.nan, 1)]:
+        with pytest.raises(ValueError, match="interval"):
+            Moments.of_function("sine", start, stop)

@@ -1,0 +1,92 @@
+"""Engines: the two ways in which `train` gets from the data to gradients, sample by sample and by segments.
+
+Either goes through the data in batches, and for each gives a function from a network to its loss and gradient.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .backprop import Memory, backward, forward
+from .data import Dataset, batches
+from .moments import Moments
+from .network import MLP
+from .segment_gradient import segment_gradient
+
+Engine = Literal["samples", "segments"]
+Gradient = Callable[[MLP, Sequence[NDArray]], float]  # writes it into one (out, in + 1) array a layer; gives the loss
+
+
+class SampleEngine:
+    """Backpropagation over the samples of a batch, in the dtype of the network.
+
+    Parameters
+    ----------
+    like : MLP
+        The network, or one like those that will ask for gradients.
+    data, batch_size, shuffle, rng
+        As for `train`.
+    """
+
+    def __init__(
+        self, like: MLP, data: Dataset | Moments, batch_size: int | None, shuffle: bool, rng: np.random.Generator
+    ):
+        if isinstance(data, Moments):
+            raise TypeError("data is a Moments, which has no samples: give engine='segments', or a Dataset")
+        self._x, self._y = data.columns(like.dtype)
+        self._batch_size, self._rng = batch_size or len(data), rng
+        self._shuffle = shuffle and self._batch_size < len(data)  # one batch of all has no order
+        self._memories: dict[int, Memory] = {}  # by batch size: the last batch may be smaller
+
+    def epoch(self) -> Iterator[tuple[int, Gradient]]:
+        """For each batch its number of samples, and the gradient on it."""
+        for x, y in batches(self._x, self._y, self._batch_size, self._rng if self._shuffle else None):
+            yield x.shape[1], partial(self._gradient, x, y)
+
+    def _gradient(self, x: NDArray, y: NDArray, net: MLP, grads: Sequence[NDArray]) -> float:
+        n = x.shape[1]
+        memory = self._memories.get(n) or self._memories.setdefault(n, Memory(net, n))
+        forward(net, x, memory, self._rng)
+        return float(backward(net, y, memory, grads))
+
+
+class SegmentEngine:
+    """The gradient from the segments of the network, in float64, whatever the number of samples (`segment_gradient`).
+
+    Parameters are those of `SampleEngine`; a batch is a run of neighbouring samples, or all.
+    """
+
+    def __init__(
+        self, like: MLP, data: Dataset | Moments, batch_size: int | None, shuffle: bool, rng: np.random.Generator
+    ):
+        if like.sizes[0] != 1:
+            raise ValueError(
+                f"net has {like.sizes[0]} inputs, and segments lie along one: use engine='samples', "
+                "or train net.along(origin, direction)"
+            )
+        if like.dropout:
+            raise ValueError(
+                f"net has dropout {like.dropout}, so it is another network, with other segments, for every sample: "
+                "use engine='samples'"
+            )
+        if like.device != "cpu":
+            raise ValueError("engine='segments' computes on the CPU: use net.to('cpu'), or engine='samples'")
+        moments = data if isinstance(data, Moments) else Moments.of(data)
+        self._batches = moments.batches(batch_size)
+        if shuffle and len(self._batches) > 1:
+            raise ValueError(
+                f"batch_size is {batch_size}, and engine='segments' needs batches of neighbours, not shuffled ones: "
+                "give batch_size=None for all samples at once, or shuffle=False for slices of the x axis, "
+                "or engine='samples'"
+            )
+
+    def epoch(self) -> Iterator[tuple[int, Gradient]]:
+        """For each batch its number of samples, or 1 for a function, and the gradient on it."""
+        for moments in self._batches:
+            yield moments.weight, partial(segment_gradient, moments)
+
+
+ENGINES: dict[str, type[SampleEngine] | type[SegmentEngine]] = {"samples": SampleEngine, "segments": SegmentEngine}

@@ -1,0 +1,193 @@
+"""Moments: all that the mean squared error of a piecewise linear function needs to know about the data.
+
+Between two edges the function is a straight line p x + q, and the sum of its squared errors over the samples there is a
+polynomial in p and q. Its coefficients are the moments of those samples: how many there are, and the sums of x, x^2, y,
+x y and y^2. With the residuals r = p x + q - y,
+
+    E0 = sum of r = p Sx + q n - Sy              E1 = sum of r x = p Sxx + q Sx - Sxy
+    sum of r^2 = p (E1 - Sxy) + q (E0 - Sy) + Syy            d/dp = 2 E1,   d/dq = 2 E0
+
+Sums over the samples between any two edges are differences of two prefix sums, which are made once. So the loss and its
+gradient by the lines cost the same for a thousand samples and for a million; and infinitely many samples of a function
+only turn the sums into integrals.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .data import Dataset
+from .functions import Function
+from .integrals import Integrals
+
+
+class PrefixSums:
+    """Sums of 1, u, u^2, v, u v and v^2 over the samples in each region; u and v are x and y, centred.
+
+    Each prefix sum is kept as two numbers, the rounded sum and what rounding it has lost so far, so that the sums of a
+    few samples behind a hundred million others are as accurate as alone (`cumulate`).
+
+    Attributes
+    ----------
+    x : array, (n,), sorted
+    table : array, (n + 1, 2, 3 + 3 outputs)
+        Row i is about the first i samples: 96 bytes a sample, for one output.
+    """
+
+    def __init__(self, x: NDArray, table: NDArray):
+        self.x, self.table = x, table
+
+    def between(self, edges: NDArray) -> NDArray:
+        """The sums in each region, (R, 3 + 3 outputs); a sample on an edge belongs to the region on its right."""
+        index = self.x.searchsorted(edges)
+        index[0], index[-1] = 0, len(self.x)
+        rows = self.table[index]
+        total, rest = (rows[1:] - rows[:-1]).swapaxes(0, 1)
+        return total + rest
+
+    def slice(self, first: int, last: int) -> "PrefixSums":
+        """Of these samples alone; no copy."""
+        return PrefixSums(self.x[first:last], self.table[first : last + 1])
+
+
+def cumulate(terms: NDArray) -> tuple[NDArray, NDArray]:
+    """Prefix sums of (n,) numbers in twice the precision, as two arrays (n + 1,) to be added.
+
+    The first is what ``cumsum`` gives. The rounding error of an addition is itself a floating-point number, which can
+    be computed (Knuth's TwoSum); the second is the prefix sum of those errors. Ogita, Rump and Oishi, Accurate sum and
+    dot product (2005).
+    """
+    total = np.concatenate([[0.0], np.cumsum(terms)])
+    before, after = total[:-1], total[1:]
+    added = after - before
+    lost = (before - (after - added)) + (terms - added)
+    return total, np.concatenate([[0.0], np.cumsum(lost)])
+
+
+@dataclass(frozen=True, eq=False)
+class Moments:
+    """What a piecewise linear function is held against: samples, or a function itself.
+
+    Make one with `Moments.of` or `Moments.of_function`.
+
+    Attributes
+    ----------
+    interval : (start, stop)
+        From the first x to the last.
+    weight : int
+        The number of samples; 1 for a function, of which means over the interval are kept.
+    outputs : int
+    sums : PrefixSums or Integrals
+    centre : (float, array (outputs,))
+        Subtracted from x and from y before anything is summed.
+    """
+
+    interval: tuple[float, float]
+    weight: int
+    outputs: int
+    sums: PrefixSums | Integrals
+    centre: tuple[float, NDArray]
+
+    @classmethod
+    def of(cls, data: Dataset) -> "Moments":
+        """The moments of samples, in any order.
+
+        Raises
+        ------
+        ValueError
+            If x has more than one column, or numbers so large that float64 cannot hold their squares.
+        """
+        if data.inputs != 1:
+            raise ValueError(f"data has {data.inputs} inputs: moments are sums between edges along one")
+        x, y = data.x.reshape(-1).astype(np.float64), data.y.reshape(len(data), -1).T.astype(np.float64)
+        if (x[1:] < x[:-1]).any():
+            order = np.argsort(x, kind="stable")
+            x, y = x[order], y[:, order]
+        origin, level = x[0] / 2 + x[-1] / 2, y.mean(axis=1)
+        u, v = x - origin, y - level[:, None]  # (n,), (outputs, n)
+        table = np.empty((len(x) + 1, 2, 3 + 3 * len(v)))
+        with np.errstate(over="ignore", invalid="ignore"):
+            for column, terms in enumerate(_terms(u, v)):
+                table[:, 0, column], table[:, 1, column] = cumulate(terms)
+        if not np.isfinite(table[-1]).all():
+            raise ValueError("the data hold numbers whose squares are too large for float64: scale them")
+        return cls(_ends(x), len(x), len(v), PrefixSums(x, table), (float(origin), level))
+
+    @classmethod
+    def of_function(cls, function: str | Function, start: float, stop: float) -> "Moments":
+        """The limit of infinitely many samples: the loss is the mean of (net(x) - f(x))^2 over the interval.
+
+        Parameters
+        ----------
+        function : str or callable
+            As for `sample`. The integrals of the functions with names are known in closed form; those of a callable are
+            found by quadrature (`Integrals` says how accurately), and it is called in every step of training.
+        start, stop : float
+            In units of x, finite.
+
+        Raises
+        ------
+        ValueError
+            If the function is not finite somewhere, or its square has no integral.
+        """
+        integrals = Integrals(function, start, stop)
+        return cls((float(start), float(stop)), 1, 1, integrals, (integrals.origin, np.zeros(1)))
+
+    @property
+    def inputs(self) -> int:
+        """How many numbers one x is: 1."""
+        return 1
+
+    def batches(self, batch_size: int | None) -> list["Moments"]:
+        """The moments of each run of so many neighbouring samples, the last may be smaller; None for all at once."""
+        if batch_size is None:
+            return [self]
+        if not isinstance(self.sums, PrefixSums):
+            raise ValueError(f"batch_size is {batch_size}, but a function has no samples: give batch_size=None")
+        parts = [self.sums.slice(i, i + batch_size) for i in range(0, len(self.sums.x), batch_size)]
+        return [replace(self, interval=_ends(part.x), weight=len(part.x), sums=part) for part in parts]
+
+    def loss(self, edges: NDArray, lines: NDArray) -> tuple[float, NDArray]:
+        """The mean squared error of a piecewise linear function, and its gradient by the lines.
+
+        Parameters
+        ----------
+        edges : array, (R + 1,)
+            From start to stop.
+        lines : array, (2, R, outputs)
+            Slopes and intercepts between them.
+
+        Returns
+        -------
+        loss : float
+            Not below 0. Rounding adds about 1e-16 times the mean of y^2 (centred).
+        gradient : array, (2, R, outputs)
+        """
+        (origin, level), k = self.centre, self.outputs
+        S = self.sums.between(edges)
+        n, Su, Suu = S[:, :3].T[..., None]  # (R, 1)
+        Sv, Suv, Svv = S[:, 3:].reshape(-1, 3, k).swapaxes(0, 1)  # (R, outputs)
+        p, q = lines
+        q = q + p * origin - level
+        E0 = p * Su + q * n - Sv
+        E1 = p * Suu + q * Su - Suv
+        loss = np.sum(p * (E1 - Suv) + q * (E0 - Sv) + Svv)
+        size = self.weight * k
+        return max(float(loss) / size, 0.0), np.stack([E1 + origin * E0, E0]) * (2 / size)
+
+
+def _terms(u: NDArray, v: NDArray) -> Iterator[NDArray]:
+    """What is summed, one column after the other."""
+    yield np.ones_like(u)
+    yield u
+    yield u * u
+    yield from v
+    yield from (u * row for row in v)
+    yield from (row * row for row in v)
+
+
+def _ends(x: NDArray) -> tuple[float, float]:
+    """The first and the last of sorted numbers; if they are equal, the next number instead of the last."""
+    return float(x[0]), float(max(x[-1], np.nextafter(x[0], np.inf)))
