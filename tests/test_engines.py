@@ -7,6 +7,9 @@ import numpy as np
 import pytest
 
 from tinymlp import MLP, SGD, Adam, Dataset, Ensemble, Moments, TrainingDiverged, extract_segments, sample, train
+from tinymlp.backprop import Memory, backward, forward
+from tinymlp.engines import SampleEngine, piece_size
+from tinymlp.network import layer_views
 
 DATA = sample("sine", (-5, 5), n=1000)
 BY_SEGMENTS = {"engine": "segments", "batch_size": None}
@@ -25,6 +28,29 @@ def test_both_engines_train_alike(batch_size):
     assert sorted(other.snapshots) == [0, 3]
     assert np.abs(other.snapshots[3] - one.snapshots[3]).max() < 1e-11
     assert np.abs(nets[0].params - nets[1].params).max() < 1e-10
+
+
+@pytest.mark.parametrize(("sizes", "n"), [([1, 30, 30, 2], 1280), ([3, 5, 1], 5000), ([1, 10, 1], 2049)])
+def test_large_batches_are_done_in_pieces(sizes, n):
+    """Catches: samples between two pieces that are lost, pieces of different sizes that weigh alike."""
+    rng = np.random.default_rng(0)
+    data = Dataset(rng.normal(size=(n, sizes[0])), rng.normal(size=(n, sizes[-1])))
+    assert n > piece_size(sizes)
+    net = MLP(sizes, dtype=np.float64)
+    whole, pieces = (np.full_like(net.params, np.nan) for _ in range(2))
+    memory = Memory(net, n)
+    forward(net, data.x.T, memory)
+    loss = backward(net, data.y.T, memory, layer_views(whole, sizes))
+    ((samples, gradient),) = SampleEngine(net, data, None, False, rng).epoch()
+    assert samples == n
+    assert gradient(net, layer_views(pieces, sizes)) == pytest.approx(loss, rel=1e-13)
+    assert np.abs(pieces - whole).max() < 1e-13 * np.abs(whole).max()
+
+
+@pytest.mark.parametrize(("width", "size"), [(10, 2048), (30, 1075), (43, 528), (44, 2048), (300, 2048)])
+def test_piece_sizes(width, size):
+    """Catches: pieces so small that calls cost more than products."""
+    assert piece_size([1, width, width, 1]) == size
 
 
 @pytest.mark.parametrize("engine", ["samples", "segments"])

@@ -10,8 +10,11 @@ data is the way to read the code:
     ensemble    Ensemble: many networks at once
     backprop    forward and backward, by hand
     optim       Adam, SGD
-    train       train() and its History
     regions     the heart: the on/off pattern of every hidden unit along x; rounding bounds its errors
+    moments     Moments: what the squared error needs of samples, or of a function by its integrals
+    segment_gradient   backpropagation whose samples are lines
+    engines     from data to gradients, sample by sample or by segments
+    train       train() and its History
     rational    the same in rational numbers, with nothing rounded
     exact       find_regions(): the regions proven, by rational numbers where float64 leaves a doubt
     piecewise   PiecewiseLinear: the network as a function object

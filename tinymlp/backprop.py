@@ -73,17 +73,19 @@ def forward(net: MLP, x: NDArray, memory: Memory, rng: np.random.Generator | Non
     return xp.dot(net.layers[-1], memory.a[-1], out=memory.d[-1])
 
 
-def backward(net: MLP, y: NDArray, memory: Memory, grads: Sequence[NDArray]) -> NDArray:
+def backward(net: MLP, y: NDArray, memory: Memory, grads: Sequence[NDArray], samples: int | None = None) -> NDArray:
     """The loss against y (outputs, n), and its gradient, written into grads: one (out, in + 1) array a layer.
 
-    Call it after `forward` on the same memory. The loss is a scalar of the network's dtype.
+    Call it after `forward` on the same memory. The loss is a scalar of the network's dtype. If these are only a part of
+    the samples that the mean is taken over, say how many all are; then loss and gradient are this part's share of it.
     """
     xp = backend.array_module(net.device)
     d = memory.d[-1]
     xp.subtract(d, y, out=d)
     error = d.reshape(-1)
-    loss = xp.dot(error, error) / d.size
-    xp.multiply(d, 2 / d.size, out=d)
+    size = len(d) * (samples or d.shape[1])
+    loss = xp.dot(error, error) / size
+    xp.multiply(d, 2 / size, out=d)
     for l in range(len(net.layers) - 1, 0, -1):
         xp.dot(d, memory.a[l].T, out=grads[l])
         d = xp.dot(net.layers[l][:, :-1].T, d, out=memory.d[l - 1])

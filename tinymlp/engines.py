@@ -5,6 +5,7 @@ Either goes through the data in batches, and for each gives a function from a ne
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from itertools import pairwise
 from typing import Literal
 
 import numpy as np
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 from .backprop import Memory, backward, forward
 from .data import Dataset, batches
 from .moments import Moments
-from .network import MLP
+from .network import MLP, layer_views
 from .segment_gradient import segment_gradient
 
 Engine = Literal["samples", "segments"]
@@ -39,7 +40,8 @@ class SampleEngine:
         self._x, self._y = data.columns(like.dtype)
         self._batch_size, self._rng = batch_size or len(data), rng
         self._shuffle = shuffle and self._batch_size < len(data)  # one batch of all has no order
-        self._memories: dict[int, Memory] = {}  # by batch size: the last batch may be smaller
+        self._memories: dict[int, Memory] = {}  # by the number of samples
+        self._part = layer_views(np.empty_like(like.params), like.sizes)
 
     def epoch(self) -> Iterator[tuple[int, Gradient]]:
         """For each batch its number of samples, and the gradient on it."""
@@ -47,10 +49,27 @@ class SampleEngine:
             yield x.shape[1], partial(self._gradient, x, y)
 
     def _gradient(self, x: NDArray, y: NDArray, net: MLP, grads: Sequence[NDArray]) -> float:
-        n = x.shape[1]
-        memory = self._memories.get(n) or self._memories.setdefault(n, Memory(net, n))
-        forward(net, x, memory, self._rng)
-        return float(backward(net, y, memory, grads))
+        """Piece by piece, so that activations stay in the cache however large the batch."""
+        n, loss = x.shape[1], 0.0
+        pieces = -(-n // piece_size(net.sizes))
+        for k, (a, b) in enumerate(pairwise(n * i // pieces for i in range(pieces + 1))):
+            memory = self._memories.get(b - a) or self._memories.setdefault(b - a, Memory(net, b - a))
+            forward(net, x[:, a:b], memory, self._rng)
+            loss += float(backward(net, y[:, a:b], memory, self._part if k else grads, n))
+            if k:
+                for grad, part in zip(grads, self._part, strict=True):
+                    grad += part
+        return loss
+
+
+def piece_size(sizes: Sequence[int]) -> int:
+    """How many samples at most to take at once: 2048, fewer where that makes products faster.
+
+    OpenBLAS has quicker kernels for products of at most 10^6 multiplications. At width 30 they save a quarter of the
+    time; pieces of less than 512 samples would lose it again.
+    """
+    quick = 1_000_000 // max(units * (inputs + 1) for inputs, units in pairwise(sizes))
+    return min(2048, quick) if quick >= 512 else 2048
 
 
 class SegmentEngine:

@@ -1,0 +1,120 @@
+# %% [markdown]
+# # 10. Train on segments
+#
+# **You will** compute the gradient over a million samples from forty lines and a table, and then without any samples.
+#
+# **You will learn** that a network of straight pieces sees of its data only six sums a piece.
+#
+# **You need** lessons 3 and 5.
+
+# %%
+from time import perf_counter
+
+import numpy as np
+
+from tinymlp import MLP, Moments, plot, sample, train
+from tinymlp.backprop import Memory, backward, forward
+from tinymlp.network import layer_views
+
+# %% [markdown]
+# ## On paper: one piece
+#
+# On one region the network is p x + q. Its part of the mean squared error is L = 1/N sum (p x + q - y)^2, over the
+# samples there, of N all in all. Multiply out, and only sums over the samples are left: of 1, x, x^2, y, x y and y^2.
+# Its slopes need five of them:
+#
+#     dL/dq = 2/N E0,   E0 = sum (p x + q - y)   = p Sx  + q n  - Sy
+#     dL/dp = 2/N E1,   E1 = sum (p x + q - y) x = p Sxx + q Sx - Sxy
+#
+# ## On paper: one hidden layer
+#
+# The network v . max(w x + b, 0) + c has p = sum of v w and q = c + sum of v b, over the units that are on. By the
+# chain rule, a unit k that is on in some regions gets, summed over these regions,
+#
+#     dL/dw_k = v_k dL/dp     dL/db_k = v_k dL/dq     dL/dv_k = w_k dL/dp + b_k dL/dq     dL/dc = dL/dq (all regions)
+#
+# The kinks move, too, when w and b do. But there both pieces have the same value: a sample that a kink passes over
+# keeps its error.
+#
+# ## The table
+#
+# Sums over the samples between two kinks are differences of prefix sums: sum once, look up ever after.
+
+
+# %%
+def prefix_sums(x, y):
+    """Row i: the sums of 1, x, x^2, y and x y over the first i samples; x is sorted."""
+    terms = np.stack([np.ones_like(x), x, x * x, y, x * y], axis=1)
+    return np.concatenate([np.zeros((1, 5)), np.cumsum(terms, axis=0)])
+
+
+def my_gradient(net, x, table):
+    """By [w b] and by [v c]."""
+    (w, b), (v, c) = net.layers[0].T, (net.layers[1][0, :-1], net.layers[1][0, -1])
+    kinks = np.sort(-b / w)
+    edges = np.concatenate([[-np.inf], kinks, [np.inf]])
+    middles = np.concatenate([[kinks[0] - 1], (kinks[1:] + kinks[:-1]) / 2, [kinks[-1] + 1]])
+    on = np.outer(w, middles) + b[:, None] > 0  # (units, regions)
+    p, q = (v * w) @ on, (v * b) @ on + c
+
+    n, Sx, Sxx, Sy, Sxy = np.diff(table[np.searchsorted(x, edges)], axis=0).T
+    dq = 2 / len(x) * (p * Sx + q * n - Sy)
+    dp = 2 / len(x) * (p * Sxx + q * Sx - Sxy)
+    dw, db, dv = v * (on @ dp), v * (on @ dq), w * (on @ dp) + b * (on @ dq)
+    return np.stack([dw, db], axis=1), np.append(dv, dq.sum())[None]
+
+
+# %% [markdown]
+# ## Check it, and look at the clock
+
+# %%
+net = MLP([1, 20, 1], dtype=np.float64)
+for n in (1_000, 1_000_000):
+    data = sample("exp", (-5, 5), n)
+    table = prefix_sums(data.x, data.y)
+    start = perf_counter()
+    mine = my_gradient(net, data.x, table)
+    middle = perf_counter()
+    memory, grads = Memory(net, n), layer_views(np.empty_like(net.params), net.sizes)
+    forward(net, data.x[None], memory)
+    backward(net, data.y[None], memory, grads)
+    stop = perf_counter()
+    for my_part, part in zip(mine, grads):
+        assert np.allclose(my_part, part, rtol=1e-9, atol=1e-9 * np.abs(part).max())
+    print(f"{n:9,} samples: {1e3 * (middle - start):.2f} ms from the table, {1e3 * (stop - middle):.2f} ms one by one")
+
+# %% [markdown]
+# ## More layers
+#
+# A deeper layer is handed lines instead of a number x: (p, q) in each region. It pushes them through W and b, splits
+# regions where a unit switches, and silences units that are off. Three linear steps, and the way back is their
+# transposes: read `segment_gradient.py`, it is shorter than this lesson. `train` does it for any depth:
+
+# %%
+net = MLP([1, 10, 10, 10, 1])
+start = perf_counter()
+history = train(net, Moments.of(sample("sine", (-5, 5), 1_000_000)), 1000, batch_size=None, engine="segments")
+print(f"1000 steps over a million samples each: {perf_counter() - start:.1f} s, loss {history.losses[-1]:.5f}")
+
+# %% [markdown]
+# ## Drop the samples
+#
+# Let n go to infinity: a sum divided by n becomes an integral divided by the length. The integrals of sin x, x sin x
+# and sin^2 x are known, so the true distance of the network from the sine has an exact gradient.
+
+# %%
+sine = Moments.of_function("sine", -5, 5)
+net = MLP([1, 10, 10, 10, 1], seed=1)
+history = train(net, sine, 1000, batch_size=None, engine="segments")
+x = np.linspace(-5, 5, 100_001)
+print(f"loss {history.losses[-1]:.6f}; by samples {np.mean((net(x) - np.sin(x)) ** 2):.6f} one step later")
+plot.segments(net, (-5, 5), target="sine").figure.savefig("10_no_samples.png")
+
+# %% [markdown]
+# ## Exercises
+#
+# 1. Without hidden units L is least where E0 = E1 = 0. Find the best line for e^x on (-1, 1), and let `train` find it.
+# 2. Teach `my_gradient` leaky ReLU.
+# 3. Train on 12 samples of the sine and on the sine itself. How far from the sine is each, truly?
+#
+# Solutions: `solutions/10_train_on_segments.py`.

@@ -1,0 +1,52 @@
+"""Solutions of 10_train_on_segments.py."""
+
+import numpy as np
+
+from tinymlp import MLP, Moments, sample, train
+from tinymlp.network import layer_views
+from tinymlp.segment_gradient import segment_gradient
+
+WITHOUT_SAMPLES = {"batch_size": None, "engine": "segments"}
+
+# 1. Two equations for p and q. Over (-1, 1) the integrals of 1, x, x^2, y and x y are 2, 0, 2/3, e - 1/e and 2/e.
+p, q = np.linalg.solve([[2 / 3, 0], [0, 2]], [2 / np.e, np.e - 1 / np.e])
+line = MLP([1, 1], dtype=np.float64)
+train(line, Moments.of_function("exp", -1, 1), 2000, **WITHOUT_SAMPLES)
+print(f"1. by hand {p:.6f} x + {q:.6f}, trained {line.weights[0].item():.6f} x + {line.biases[0].item():.6f}")
+assert np.allclose([p, q], line.params, atol=1e-6)
+
+
+# 2. A unit that is off still counts, with its slope. So `on` becomes a factor: 1 or the slope.
+def my_gradient(net, x, table):
+    """By [w b] and by [v c]."""
+    (w, b), (v, c) = net.layers[0].T, (net.layers[1][0, :-1], net.layers[1][0, -1])
+    kinks = np.sort(-b / w)
+    edges = np.concatenate([[-np.inf], kinks, [np.inf]])
+    middles = np.concatenate([[kinks[0] - 1], (kinks[1:] + kinks[:-1]) / 2, [kinks[-1] + 1]])
+    gain = np.where(np.outer(w, middles) + b[:, None] > 0, 1, net.negative_slope)
+    p, q = (v * w) @ gain, (v * b) @ gain + c
+
+    n, Sx, Sxx, Sy, Sxy = np.diff(table[np.searchsorted(x, edges)], axis=0).T
+    dq = 2 / len(x) * (p * Sx + q * n - Sy)
+    dp = 2 / len(x) * (p * Sxx + q * Sx - Sxy)
+    dw, db, dv = v * (gain @ dp), v * (gain @ dq), w * (gain @ dp) + b * (gain @ dq)
+    return np.stack([dw, db], axis=1), np.append(dv, dq.sum())[None]
+
+
+data = sample("exp", n=5000)
+terms = np.stack([np.ones_like(data.x), data.x, data.x**2, data.y, data.x * data.y], axis=1)
+table = np.concatenate([np.zeros((1, 5)), np.cumsum(terms, axis=0)])
+net = MLP([1, 20, 1], negative_slope=0.1, dtype=np.float64)
+grads = layer_views(np.empty_like(net.params), net.sizes)
+segment_gradient(Moments.of(data), net, grads)
+for mine, theirs in zip(my_gradient(net, data.x, table), grads):
+    assert np.allclose(mine, theirs, rtol=1e-9, atol=1e-9 * np.abs(theirs).max())
+print("2. leaky ReLU agrees")
+
+# 3. Between twelve samples the network does as it likes. On the sine itself there is no between.
+sine = Moments.of_function("sine", -5, 5)
+for name, moments in (("12 samples", Moments.of(sample("sine", (-5, 5), 12))), ("the sine", sine)):
+    net = MLP([1, 10, 10, 10, 1], seed=1, dtype=np.float64)
+    loss = train(net, moments, 3000, **WITHOUT_SAMPLES).losses[-1]
+    distance = segment_gradient(sine, net, layer_views(np.empty_like(net.params), net.sizes))
+    print(f"3. trained on {name}: its loss {loss:.2e}, the true distance {distance:.2e}")
