@@ -53,10 +53,10 @@ def test_every_function_has_a_closed_form():
 def test_values_known_otherwise(function, start, stop, f, uf, ff):
     """Catches: a factor that both ways share: of the length, or of u."""
     between = Integrals(function, start, stop).between(np.array([float(start), stop]))[0] * (stop - start)
-    assert between[:3] == pytest.approx([stop - start, 0, (stop - start) ** 3 / 12], rel=1e-14, abs=1e-14)
-    assert between[3] == pytest.approx(f, rel=1e-13)
+    assert between[:3] == pytest.approx([(stop - start) ** 3 / 12, 0, stop - start], rel=1e-14, abs=1e-14)
+    assert between[4] == pytest.approx(f, rel=1e-13)
     if ff is not None:
-        assert between[4] == pytest.approx(uf, rel=1e-13, abs=1e-13)
+        assert between[3] == pytest.approx(uf, rel=1e-13, abs=1e-13)
         assert between[5] == pytest.approx(ff, rel=1e-13)
 
 

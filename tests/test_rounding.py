@@ -16,7 +16,7 @@ INF = np.inf
 def doubts(edges, W, b, values, edge_errors=None, doubtful=None, p=1.0):
     """What a Rounding doubts after one layer of one unit, given its values at the edges."""
     rounding = Rounding(np.array(edges)[[0, -1]])
-    rounding.push(np.array([[float(W)]]), np.array([float(b)]))
+    rounding.push(np.array([[float(W), float(b)]]))
     rounding.edge_errors = np.zeros(len(edges)) if edge_errors is None else np.array(edge_errors)
     rounding.doubtful = np.zeros(len(edges) - 1, bool) if doubtful is None else np.array(doubtful)
     lines = np.array([np.full((len(edges) - 1, 1), p), np.full((len(edges) - 1, 1), float(b))])
@@ -107,7 +107,7 @@ def test_a_shallow_unit_among_sharp_ones():
 def test_a_crossing_is_no_farther_off_than_its_region_is_wide():
     """Catches: a nearly flat unit that puts the whole interval in doubt."""
     rounding = Rounding(np.array([0.0, 10.0]))
-    rounding.push(np.array([[1.0]]), np.array([3.0]))
+    rounding.push(np.array([[1.0, 3.0]]))
     zero = np.array([0])
     with np.errstate(divide="ignore"):
         rounding.cross(np.array([0.0, 10]), zero, zero, np.array([2.0]), np.array([1e-20]), np.array([0, 2, 1]))
@@ -117,7 +117,7 @@ def test_a_crossing_is_no_farther_off_than_its_region_is_wide():
 def test_errors_of_crossings():
     """Catches: a slope whose own error is left out of that of the crossing."""
     rounding = Rounding(np.array([-10.0, 10.0]))
-    rounding.push(np.array([[1.0]]), np.array([3.0]))
+    rounding.push(np.array([[1.0, 3.0]]))
     P, Q = rounding.line_errors[:, 0]
     for p, expected in [(1.0, (P * 2 + Q) / (1 - P)), (2 * P, (P * 2 + Q) / P), (P, INF)]:
         rounding.edge_errors = np.zeros(2)

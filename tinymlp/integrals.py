@@ -21,7 +21,7 @@ MOST_PANELS, SHORTEST = 100_000, 2.0**-120  # when to give up
 
 
 class Integrals:
-    """Integrals of 1, u, u^2, f, u f and f^2 over regions, u = x - origin, divided by the length of the interval.
+    """Integrals of u^2, u, 1, u f, f and f^2 over regions, u = x - origin, divided by the length of the interval.
 
     Parameters
     ----------
@@ -61,7 +61,8 @@ class Integrals:
     def between(self, edges: NDArray) -> NDArray:
         """For each region, (R, 6)."""
         u = edges - self.origin
-        return np.diff([u, u**2 / 2, u**3 / 3, *self._of_f(edges, u)]).T / self._length
+        f, uf, ff = self._of_f(edges, u)
+        return np.diff([u**3 / 3, u**2 / 2, u, uf, f, ff]).T / self._length
 
 
 def _linear(x: NDArray, u: NDArray) -> list[NDArray]:

@@ -1,15 +1,19 @@
 """Moments: all that the mean squared error of a piecewise linear function needs to know about the data.
 
-Between two edges the function is a straight line p x + q, and the sum of its squared errors over the samples there is a
-polynomial in p and q. Its coefficients are the moments of those samples: how many there are, and the sums of x, x^2, y,
-x y and y^2. With the residuals r = p x + q - y,
+Between two edges the function is a straight line p x + q. With t = (x, 1) and l = (p, q), the sum of its squared errors
+over the samples there is a quadratic form in l,
 
-    E0 = sum of r = p Sx + q n - Sy              E1 = sum of r x = p Sxx + q Sx - Sxy
-    sum of r^2 = p (E1 - Sxy) + q (E0 - Sy) + Syy            d/dp = 2 E1,   d/dq = 2 E0
+    sum (l t - y)^2 = l A l - 2 l B + C         A = sum t t^T,    B = sum t y,    C = sum y^2
 
-Sums over the samples between any two edges are differences of two prefix sums, which are made once. So the loss and its
-gradient by the lines cost the same for a thousand samples and for a million; and infinitely many samples of a function
-only turn the sums into integrals.
+So the samples matter only through their moments: how many there are, and the sums of x, x^2, y, x y and y^2. With
+
+    E = A l - B = (sum of r x, sum of r)        for the residuals r = p x + q - y
+
+the sum is l (E - B) + C, and its derivative by l is 2 E.
+
+Moments between any two edges are differences of two prefix sums, which are made once. So the loss and its gradient by
+the lines cost the same for a thousand samples and for a million; and infinitely many samples of a function only turn
+the sums into integrals.
 """
 
 from collections.abc import Iterator
@@ -24,7 +28,7 @@ from .integrals import Integrals
 
 
 class PrefixSums:
-    """Sums of 1, u, u^2, v, u v and v^2 over the samples in each region; u and v are x and y, centred.
+    """Sums of u^2, u, 1, u v, v and v^2 over the samples in each region; u and v are x and y, centred.
 
     Each prefix sum is kept as two numbers, the rounded sum and what rounding it has lost so far, so that the sums of a
     few samples behind a hundred million others are as accurate as alone (`cumulate`).
@@ -43,9 +47,9 @@ class PrefixSums:
         """The sums in each region, (R, 3 + 3 outputs); a sample on an edge belongs to the region on its right."""
         index = self.x.searchsorted(edges)
         index[0], index[-1] = 0, len(self.x)
-        rows = self.table[index]
-        total, rest = (rows[1:] - rows[:-1]).swapaxes(0, 1)
-        return total + rest
+        rows = self.table.take(index, axis=0)
+        rows = rows[1:] - rows[:-1]
+        return rows[:, 0] + rows[:, 1]
 
     def slice(self, first: int, last: int) -> "PrefixSums":
         """Of these samples alone; no copy."""
@@ -166,25 +170,26 @@ class Moments:
         gradient : array, (2, R, outputs)
         """
         (origin, level), k = self.centre, self.outputs
-        S = self.sums.between(edges)
-        n, Su, Suu = S[:, :3].T[..., None]  # (R, 1)
-        Sv, Suv, Svv = S[:, 3:].reshape(-1, 3, k).swapaxes(0, 1)  # (R, outputs)
-        p, q = lines
-        q = q + p * origin - level
-        E0 = p * Su + q * n - Sv
-        E1 = p * Suu + q * Su - Suv
-        loss = np.sum(p * (E1 - Suv) + q * (E0 - Sv) + Svv)
+        S = self.sums.between(edges).T  # (3 + 3 outputs, R)
+        A = S.take([[0, 1], [1, 2]], axis=0)[:, :, None]  # (2, 2, 1, R)
+        B, C = S[3 : 3 + 2 * k].reshape(2, k, -1), S[3 + 2 * k :]  # (2, outputs, R), (outputs, R)
+        l = lines.swapaxes(1, 2).copy()  # (2, outputs, R)
+        l[1] += l[0] * origin - level[:, None]  # in terms of u and v
+        E = np.add.reduce(A * l, axis=1) - B
         size = self.weight * k
-        return max(float(loss) / size, 0.0), np.stack([E1 + origin * E0, E0]) * (2 / size)
+        loss = (np.vdot(l, E - B) + C.sum()) / size
+        E[0] += origin * E[1]
+        E *= 2 / size
+        return max(float(loss), 0.0), E.swapaxes(1, 2)
 
 
 def _terms(u: NDArray, v: NDArray) -> Iterator[NDArray]:
     """What is summed, one column after the other."""
-    yield np.ones_like(u)
-    yield u
     yield u * u
-    yield from v
+    yield u
+    yield np.ones_like(u)
     yield from (u * row for row in v)
+    yield from v
     yield from (row * row for row in v)
 
 

@@ -165,7 +165,7 @@ class Regions:
 
 
 def float_regions(net: MLP, start: float, stop: float, prove: bool = True) -> Regions:
-    """The steps above in float64.
+    """The steps above in float64, as `Regions`.
 
     Parameters
     ----------
@@ -181,19 +181,36 @@ def float_regions(net: MLP, start: float, stop: float, prove: bool = True) -> Re
     Regions
         Where kinks were rounded to the same number, regions of no width lie between them (they are doubtful).
     """
-    layers_64 = [layer.astype(np.float64, copy=False) for layer in net.layers]
-    *hidden, (W_out, b_out) = [(layer[:, :-1], layer[:, -1]) for layer in layers_64]
-    edges, lines = np.array([start, stop]), np.array([[[1.0]], [[0.0]]])  # (p and q, regions, units)
-    rounding = Rounding(edges) if prove else None
-    gains = np.array([net.negative_slope, 1.0])  # of units that are off, and on
-    layers = []
+    rounding = Rounding(np.array([start, stop])) if prove else None
+    edges, steps, output = float_pass(net, start, stop, rounding)
+    layers = [Layer(step.lines, 2 * step.on.view(np.int8) - 1, step.parent) for step in steps]
+    if rounding:
+        return Regions(edges, rounding.edge_errors, layers, output, rounding.line_errors, rounding.doubtful)
+    unknown = np.full_like(edges, np.nan), np.full_like(output[:, 0], np.nan)
+    return Regions(edges, unknown[0], layers, output, unknown[1], np.zeros(len(edges) - 1, bool))
+
+
+class Step(NamedTuple):
+    """A hidden layer in `float_pass`."""
+
+    lines: NDArray  # (2, regions in, units): before its ReLU
+    on: NDArray  # (regions out, units), bool
+    parent: NDArray  # (regions out,)
+    active: NDArray  # (2, regions out, units + 1): after its ReLU; last the line 0 x + 1, which meets the bias
+
+
+def float_pass(
+    net: MLP, start: float, stop: float, rounding: Rounding | None = None
+) -> tuple[NDArray, list[Step], NDArray]:
+    """The steps above in float64, watched by ``rounding``: the edges, the hidden layers, the lines of the output."""
+    edges, active, steps = np.array([start, stop]), INPUT, []
     with np.errstate(all="ignore"):
-        for W, b in hidden:
-            lines = push(W, b, lines)  # step 1
+        for layer in net.layers[:-1]:
+            lines = push(layer, active)  # step 1
 
             values = values_at(edges, lines)  # step 2; (edges, units)
             on = values > 0
-            region, unit = np.nonzero(on[1:] != on[:-1])
+            region, unit = (on[1:] != on[:-1]).nonzero()
             p, q = lines[:, region, unit]
             x = np.fmax(edges[region], np.fmin(0.0 - q / p, edges[region + 1]))
 
@@ -201,34 +218,38 @@ def float_regions(net: MLP, start: float, stop: float, prove: bool = True) -> Re
             parent, left = np.concatenate([np.arange(count), region]), np.concatenate([edges, x])
             order = np.lexsort((left, parent))
             if rounding:
-                rounding.push(W, b)
+                rounding.push(layer)
                 rounding.watch(edges, lines, values)
                 rounding.cross(edges, region, unit, x, p, order)
             parent, edges = parent.take(order)[:-1], left.take(order)
 
-            switches = np.zeros((len(parent), len(W)), bool)  # step 4
+            switches = np.zeros((len(parent), len(layer)), bool)  # step 4
             switches[0] = on[0]
-            switches[np.argsort(order)[count:], unit] = True
+            switches[order.argsort()[count:], unit] = True
             on = np.logical_xor.accumulate(switches)
             if rounding:
                 rounding.split(edges, parent, on | (net.negative_slope > 0))
-            layers.append(Layer(lines, 2 * on.view(np.int8) - 1, parent))
-            lines = lines.take(parent, axis=1)
-            lines *= gains[on.view(np.int8)] if net.negative_slope else on
-        output = push(W_out, b_out, lines)
+            active = np.empty((2, len(parent), len(layer) + 1))
+            np.multiply(lines.take(parent, axis=1), gains(net, on), out=active[:, :, :-1])
+            active[:, :, -1] = INPUT[:, :, -1]
+            steps.append(Step(lines, on, parent, active))
         if rounding:
-            rounding.push(W_out, b_out)
-            return Regions(edges, rounding.edge_errors, layers, output, rounding.line_errors, rounding.doubtful)
-
-    unknown = np.full_like(edges, np.nan), np.full((2, len(W_out)), np.nan)
-    return Regions(edges, unknown[0], layers, output, unknown[1], np.zeros(len(edges) - 1, bool))
+            rounding.push(net.layers[-1])
+        return edges, steps, push(net.layers[-1], active)
 
 
-def push(W: NDArray, b: NDArray, lines: NDArray) -> NDArray:
-    """Lines (2, R, units) of a layer's activations to those of the next layer's units: p <- W p, q <- W q + b."""
-    pushed = np.dot(lines.reshape(-1, lines.shape[2]), W.T).reshape(2, -1, len(W))
-    pushed[1] += b
-    return pushed
+INPUT = np.array([[[1.0, 0.0]], [[0.0, 1.0]]])  # the lines 1 x + 0 and 0 x + 1 on one region, (2, 1, 2)
+
+
+def push(layer: NDArray, active: NDArray) -> NDArray:
+    """Through [W | b] (out, in + 1), lines (2, R, in + 1) become (2, R, out): p <- W p, q <- W q + b."""
+    layer = layer.astype(np.float64, copy=False)
+    return np.dot(active.reshape(-1, active.shape[2]), layer.T).reshape(2, -1, len(layer))
+
+
+def gains(net: MLP, on: NDArray) -> NDArray:
+    """What the (leaky) ReLU multiplies by where units are on (True) and off."""
+    return np.where(on, 1.0, net.negative_slope) if net.negative_slope else on
 
 
 def values_at(edges: NDArray, lines: NDArray) -> NDArray:

@@ -51,8 +51,9 @@ class Rounding:
         self._operations = 0
         self.growth, self.line_errors = 0.0, np.zeros((2, 1))
 
-    def push(self, W: NDArray, b: NDArray) -> None:
-        """Take the reaches through a layer."""
+    def push(self, layer: NDArray) -> None:
+        """Take the reaches through a layer [W | b]."""
+        W, b = layer[:, :-1].astype(np.float64), layer[:, -1].astype(np.float64)
         self._reach = self._reach @ np.abs(W).T + UNDERFLOW
         self._reach[1] += np.abs(b)
         if self._infinite:

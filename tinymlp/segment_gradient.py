@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from .moments import Moments
 from .network import MLP
-from .regions import float_regions
+from .regions import INPUT, float_pass, gains
 
 
 def segment_gradient(moments: Moments, net: MLP, grads: Sequence[NDArray]) -> float:
@@ -29,25 +29,13 @@ def segment_gradient(moments: Moments, net: MLP, grads: Sequence[NDArray]) -> fl
     largest component (``tests/test_segment_gradient.py``), except where the loss has none: if a sample lies exactly on
     a boundary, a unit counts as on or off as it is on the right.
     """
-    regions = float_regions(net, *moments.interval, prove=False)
-    loss, d = moments.loss(regions.edges, regions.output)
-    gains = np.array([net.negative_slope, 1.0])  # of units that are off, and on
-    for l in range(len(net.layers) - 1, 0, -1):
-        before, states, parent = regions.layers[l - 1]
-        on = states > 0
-        gain = gains[on.view(np.int8)] if net.negative_slope else on
-        lines = before.take(parent, axis=1)
-        lines *= gain
-        d = _unpush(net.layers[l], lines, d, grads[l])
-        d *= gain
-        d = np.add.reduceat(d, parent.searchsorted(np.arange(before.shape[1])), axis=1)
-    _unpush(net.layers[0], np.array([[[1.0]], [[0.0]]]), d, grads[0])
+    edges, steps, output = float_pass(net, *moments.interval)
+    loss, d = moments.loss(edges, output)  # d: (2, regions, units)
+    for layer, grad, step in zip(net.layers[:0:-1], grads[:0:-1], steps[::-1], strict=True):
+        rows = d.reshape(-1, len(layer))  # (2 regions, units)
+        grad[...] = np.dot(rows.T, step.active.reshape(len(rows), -1))
+        d = np.dot(rows, layer[:, :-1]).reshape(2, *step.on.shape)
+        d *= gains(net, step.on)
+        d = np.add.reduceat(d, step.parent.searchsorted(np.arange(step.lines.shape[1])), axis=1)
+    grads[0][...] = np.dot(d[:, 0].T, INPUT[:, 0])
     return loss
-
-
-def _unpush(layer: NDArray, lines: NDArray, d: NDArray, grad: NDArray) -> NDArray:
-    """From d by the lines (2, R, out) behind a layer [W | b] that by the lines (2, R, in) before it, and by [W | b]."""
-    rows = d.reshape(-1, len(layer))  # (2 R, out)
-    grad[:, :-1] = np.dot(rows.T, lines.reshape(len(rows), -1))
-    grad[:, -1] = d[1].sum(axis=0)
-    return np.dot(rows, layer[:, :-1]).reshape(lines.shape)
