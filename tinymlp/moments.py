@@ -26,6 +26,8 @@ from .data import Dataset
 from .functions import Function
 from .integrals import Integrals
 
+QUADRATIC = np.array([[0, 1], [1, 2]])  # where sums of u^2, u, 1 stand in A
+
 
 class PrefixSums:
     """Sums of u^2, u, 1, u v, v and v^2 over the samples in each region; u and v are x and y, centred.
@@ -171,7 +173,7 @@ class Moments:
         """
         (origin, level), k = self.centre, self.outputs
         S = self.sums.between(edges).T  # (3 + 3 outputs, R)
-        A = S.take([[0, 1], [1, 2]], axis=0)[:, :, None]  # (2, 2, 1, R)
+        A = S.take(QUADRATIC, axis=0)[:, :, None]  # (2, 2, 1, R)
         B, C = S[3 : 3 + 2 * k].reshape(2, k, -1), S[3 + 2 * k :]  # (2, outputs, R), (outputs, R)
         l = lines.swapaxes(1, 2).copy()  # (2, outputs, R)
         l[1] += l[0] * origin - level[:, None]  # in terms of u and v

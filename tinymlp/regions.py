@@ -195,7 +195,8 @@ class Step(NamedTuple):
 
     lines: NDArray  # (2, regions in, units): before its ReLU
     on: NDArray  # (regions out, units), bool
-    parent: NDArray  # (regions out,)
+    parent: NDArray  # (regions out,): which region in each is a part of
+    first: NDArray  # (regions in,): the first part of each
     active: NDArray  # (2, regions out, units + 1): after its ReLU; last the line 0 x + 1, which meets the bias
 
 
@@ -225,14 +226,15 @@ def float_pass(
 
             switches = np.zeros((len(parent), len(layer)), bool)  # step 4
             switches[0] = on[0]
-            switches[order.argsort()[count:], unit] = True
+            place = order.argsort()
+            switches[place[count:], unit] = True
             on = np.logical_xor.accumulate(switches)
             if rounding:
                 rounding.split(edges, parent, on | (net.negative_slope > 0))
             active = np.empty((2, len(parent), len(layer) + 1))
             np.multiply(lines.take(parent, axis=1), gains(net, on), out=active[:, :, :-1])
             active[:, :, -1] = INPUT[:, :, -1]
-            steps.append(Step(lines, on, parent, active))
+            steps.append(Step(lines, on, parent, place[: count - 1], active))
         if rounding:
             rounding.push(net.layers[-1])
         return edges, steps, push(net.layers[-1], active)

@@ -36,6 +36,6 @@ def segment_gradient(moments: Moments, net: MLP, grads: Sequence[NDArray]) -> fl
         grad[...] = np.dot(rows.T, step.active.reshape(len(rows), -1))
         d = np.dot(rows, layer[:, :-1]).reshape(2, *step.on.shape)
         d *= gains(net, step.on)
-        d = np.add.reduceat(d, step.parent.searchsorted(np.arange(step.lines.shape[1])), axis=1)
+        d = np.add.reduceat(d, step.first, axis=1)
     grads[0][...] = np.dot(d[:, 0].T, INPUT[:, 0])
     return loss
