@@ -166,6 +166,7 @@ def torch_compiled(net: MLP, x: np.ndarray, y: np.ndarray, batch: int) -> Train:
     import torch
 
     torch.set_num_threads(1)
+    torch.compiler.reset()  # it gives up compiling after eight shapes
     layers = [torch.from_numpy(layer.copy()) for layer in net.layers]
     ms, vs = [torch.zeros_like(p) for p in layers], [torch.zeros_like(p) for p in layers]
     bxs, bys = torch.from_numpy(x[None]).split(batch, dim=1), torch.from_numpy(y[None]).split(batch, dim=1)

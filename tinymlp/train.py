@@ -34,7 +34,8 @@ class History:
     losses : array, (epochs,), for an ensemble (epochs, K)
         The mean squared error over the samples, each batch measured just before its step. Float64, unit of y squared.
     article_losses : array of the same shape
-        The figure the article prints instead: the sum of the batches' losses, divided by the batch size.
+        The figure the article prints instead: the sum of the batches' losses, divided by the batch size (1, for a
+        function, which has no samples).
     snapshots : dict from int to array
         A copy of ``params`` after so many epochs, 0 being before the first.
     """
