@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tinymlp import Dataset, Moments, sample
-from tinymlp.moments import cumulate
+from tinymlp.moments import MANY, cumulate
 
 
 def exact_loss(x, y, edges, lines):
@@ -98,6 +98,16 @@ def test_samples_on_edges_ties_and_ends():
     moments = Moments.of(Dataset(x, np.zeros(7)))
     edges = np.array([0.0, 1, 1, 2, 2.5, 3])
     assert moments.sums.between(edges)[:, 2].tolist() == [1, 0, 3, 1, 2]
+
+
+def test_samples_are_found_among_many():
+    """Catches: a block that is looked through by one sample too many or too few, ties across blocks, the padding."""
+    rng = np.random.default_rng(6)
+    x = np.sort(np.round(rng.uniform(0, 9, MANY + 7), 4))
+    sums = Moments.of(Dataset(x, x)).sums
+    some = x[rng.integers(0, len(x), 300)]
+    edges = np.sort(np.concatenate([x[[0, 0, 1, 31, 32, 33, -2, -1, -1]], some, rng.uniform(0, 9, 300), some + 1e-5]))
+    assert (sums._locate(edges) == [np.count_nonzero(x < edge) for edge in edges]).all()
 
 
 @pytest.mark.parametrize("batch_size", [1, 3, 50, 64, 1000, None])

@@ -26,6 +26,7 @@ from .data import Dataset
 from .functions import Function
 from .integrals import Integrals
 
+BLOCK, MANY = 32, 200_000
 QUADRATIC = np.array([[0, 1], [1, 2]])  # where sums of u^2, u, 1 stand in A
 
 
@@ -39,19 +40,32 @@ class PrefixSums:
     ----------
     x : array, (n,), sorted
     table : array, (n + 1, 2, 3 + 3 outputs)
-        Row i is about the first i samples: 96 bytes a sample, for one output.
+        Row i is about the first i samples. With all else, 112 bytes a sample for one output.
     """
 
     def __init__(self, x: NDArray, table: NDArray):
         self.x, self.table = x, table
+        self._blocks = np.append(x, np.full(-len(x) % BLOCK, np.inf)).reshape(-1, BLOCK)
+        self._signposts = self._blocks[:, 0].copy()
 
     def between(self, edges: NDArray) -> NDArray:
         """The sums in each region, (R, 3 + 3 outputs); a sample on an edge belongs to the region on its right."""
-        index = self.x.searchsorted(edges)
+        index = self._locate(edges)
         index[0], index[-1] = 0, len(self.x)
         rows = self.table.take(index, axis=0)
         rows = rows[1:] - rows[:-1]
         return rows[:, 0] + rows[:, 1]
+
+    def _locate(self, edges: NDArray) -> NDArray:
+        """How many samples lie left of each edge.
+
+        Bisection of millions of numbers waits for memory at every step. So bisect the first numbers of all blocks, of
+        which a cache holds many more, and count in one block.
+        """
+        if len(self.x) < MANY:
+            return self.x.searchsorted(edges)
+        block = np.maximum(self._signposts.searchsorted(edges) - 1, 0)
+        return block * BLOCK + np.add.reduce(self._blocks.take(block, axis=0) < edges[:, None], axis=1)
 
     def slice(self, first: int, last: int) -> "PrefixSums":
         """Of these samples alone; no copy."""
