@@ -48,6 +48,7 @@ def test_every_function_has_a_closed_form():
         ("linear", 0, 2, 20, 4 / 3, 608 / 3),
         (lambda x: np.abs(x - 0.3), -1, 1, (1.3**2 + 0.7**2) / 2, -0.7 * 0.7 * 1.3 / 3 + (-0.182 + 0.0), None),
         (lambda x: np.sqrt(np.abs(x)), -1, 1, 4 / 3, 0, 1),
+        (lambda x: np.exp(-(((x - 1.2) / 0.01) ** 2)), -5, 5, 0.01 * pi**0.5, 0.012 * pi**0.5, 0.01 * (pi / 2) ** 0.5),
     ],
 )
 def test_values_known_otherwise(function, start, stop, f, uf, ff):
