@@ -5,11 +5,13 @@ size that divides n. It gives a function that trains on for so many epochs with 
 and returns the mean loss of each. What is needed once (moving data, compiling) is done before, or at the first call.
 
 "Tuned" peers compute as tinymlp does: activations are (units, samples), biases a last column that meets a row of ones,
-parameters one flat vector; and they take large batches in chunks that stay in the cache.
+parameters one flat vector, the gradient by hand; they take batches in chunks that stay in the cache, and how large
+these are is tried out for each network and batch.
 """
 
 from collections.abc import Callable, Sequence
 from itertools import pairwise
+from time import perf_counter
 
 import numpy as np
 
@@ -20,9 +22,26 @@ Train = Callable[[int], np.ndarray]
 LR, B1, B2, EPS = 0.01, 0.9, 0.999, 1e-8
 
 
-def chunk(batch: int) -> int:
-    """Samples that the tuned peers take at once: 640 to 20,000 were tried, and 2000 to 4000 were fastest."""
-    return 2500 if batch % 2500 == 0 else batch
+def quickest(make: Callable[..., Train], ways: Sequence[tuple], x: np.ndarray, y: np.ndarray, batch: int) -> Train:
+    """What make(x, y, batch, *way) gives for the quickest way of those tried; way[0] is the size of a chunk."""
+
+    def seconds_a_sample(way: tuple) -> float:
+        part = way[0] * min(batch // way[0], 8)
+        train = make(x[:part], y[:part], part, *way)
+        train(3)
+        times = []
+        for _ in range(7):
+            began = perf_counter()
+            train(5)
+            times.append(perf_counter() - began)
+        return min(times) / part
+
+    return make(x, y, batch, *(min(ways, key=seconds_a_sample) if len(ways) > 1 else ways[0]))
+
+
+def chunks(batch: int) -> list[int]:
+    """Sizes of chunks to try: 320 to 20,000 were tried by hand, and the best were always among these."""
+    return [size for size in (640, 1000, 1280, 2500, 5000) if batch % size == 0] or [batch]
 
 
 def tinymlp_samples(net: MLP, x: np.ndarray, y: np.ndarray, batch: int) -> Train:
@@ -117,12 +136,14 @@ def torch_article(net: MLP, x: np.ndarray, y: np.ndarray, batch: int) -> Train:
     import torch
     from torch.utils.data import DataLoader, Dataset
 
+    tx, ty = torch.from_numpy(x[:, None]), torch.from_numpy(y[:, None])
+
     class Samples(Dataset):
         def __len__(self) -> int:
-            return len(x)
+            return len(tx)
 
         def __getitem__(self, i: int):
-            return x[i : i + 1], y[i : i + 1]
+            return tx[i], ty[i]
 
     model, adam = _torch_model(net)
     mse, loader = torch.nn.MSELoss(), DataLoader(Samples(), batch_size=batch)
@@ -162,40 +183,49 @@ def torch_eager(net: MLP, x: np.ndarray, y: np.ndarray, batch: int) -> Train:
 
 
 def torch_compiled(net: MLP, x: np.ndarray, y: np.ndarray, batch: int) -> Train:
-    """torch.compile of a whole epoch: forward, gradient by torch.func, Adam, for every batch."""
+    """torch.compile of a whole epoch, the gradient by hand, one flat Adam, called from C++.
+
+    The quickest of those tried; at width 10 with torch.func.grad 1.4 times slower, without cpp_wrapper 1.6, both 1.7.
+    """
     import torch
 
     torch.set_num_threads(1)
     torch.compiler.reset()  # it gives up compiling after eight shapes
-    layers = [torch.from_numpy(layer.copy()) for layer in net.layers]
-    ms, vs = [torch.zeros_like(p) for p in layers], [torch.zeros_like(p) for p in layers]
+    params = torch.from_numpy(net.params.copy())
+    m, v, t = torch.zeros_like(params), torch.zeros_like(params), torch.zeros((), dtype=torch.float64)
     bxs, bys = torch.from_numpy(x[None]).split(batch, dim=1), torch.from_numpy(y[None]).split(batch, dim=1)
-    t = torch.zeros((), dtype=torch.float64)
+    where = _slices(net.sizes)
 
-    def loss_of(layers, bx, by):
-        a = bx
+    def gradient(params, bx, by):
+        layers, a = [params[s].view(shape) for s, shape in where], [bx]
         for layer in layers[:-1]:
-            a = torch.relu(layer[:, :-1] @ a + layer[:, -1:])
-        return (layers[-1][:, :-1] @ a + layers[-1][:, -1:] - by).square().mean()
+            a.append(torch.relu(torch.addmm(layer[:, -1:], layer[:, :-1], a[-1])))
+        error = torch.addmm(layers[-1][:, -1:], layers[-1][:, :-1], a[-1]) - by
+        d, grads = error * (2 / batch), []
+        for l in reversed(range(len(layers))):
+            grads.append(torch.cat([d @ a[l].T, d.sum(1, keepdim=True)], 1).reshape(-1))
+            if l:
+                d = torch.where(a[l] > 0, layers[l][:, :-1].T @ d, 0.0)
+        return torch.cat(grads[::-1]), error.square().mean()
 
-    @torch.compile(dynamic=False)
-    def epoch(layers, ms, vs, t, bxs, bys):
+    @torch.compile(dynamic=False, options={"cpp_wrapper": True})
+    def epoch(params, m, v, t, bxs, bys):
         losses = []
         for bx, by in zip(bxs, bys, strict=True):
-            grads, loss = torch.func.grad_and_value(loss_of)(layers, bx, by)
+            grad, loss = gradient(params, bx, by)
             t = t + 1
             rate, root = (LR / (1 - B1**t)).float(), (1 - B2**t).sqrt().float()
-            ms = [B1 * m + (1 - B1) * g for m, g in zip(ms, grads, strict=True)]
-            vs = [B2 * v + (1 - B2) * g * g for v, g in zip(vs, grads, strict=True)]
-            layers = [p - rate * m / (v.sqrt() / root + EPS) for p, m, v in zip(layers, ms, vs, strict=True)]
+            m, v = B1 * m + (1 - B1) * grad, B2 * v + (1 - B2) * grad * grad
+            params = params - rate * m / (v.sqrt() / root + EPS)
             losses.append(loss)
-        return layers, ms, vs, t, torch.stack(losses).mean()
+        return params, m, v, t, torch.stack(losses).mean()
 
+    @torch.no_grad()
     def train(epochs: int) -> np.ndarray:
-        nonlocal layers, ms, vs, t
+        nonlocal params, m, v, t
         losses = np.empty(epochs)
         for k in range(epochs):
-            layers, ms, vs, t, loss = epoch(layers, ms, vs, t, bxs, bys)
+            params, m, v, t, loss = epoch(params, m, v, t, bxs, bys)
             losses[k] = float(loss)
         return losses
 
@@ -209,74 +239,73 @@ def _slices(sizes: Sequence[int]) -> list[tuple[slice, tuple[int, int]]]:
 
 
 def torch_tuned(net: MLP, x: np.ndarray, y: np.ndarray, batch: int) -> Train:
-    """Tuned, by hand: no autograd, every result into an array made once, one flat Adam."""
+    """Tuned, by hand: no autograd, every result into an array made once, one fused Adam.
+
+    Multiplying by a mask of bool instead of ``threshold_backward``, views made anew in each step, and Adam operation by
+    operation made a step at width 10 take 2.5 times as long.
+    """
     import torch
 
     torch.set_num_threads(1)
-    size = chunk(batch)
-    params = torch.from_numpy(net.params.copy())
-    grad, part, m, v, work = (torch.zeros_like(params) for _ in range(5))
-    layers, grads, parts = ([f[s].view(shape) for s, shape in _slices(net.sizes)] for f in (params, grad, part))
-    a = [torch.ones((units + 1, size)) for units in net.sizes[:-1]]
-    inner = [z[:-1] for z in a]
-    d = [torch.empty((units, size)) for units in net.sizes[1:]]
-    bxs = torch.from_numpy(x[None]).split(size, dim=1)
-    bys = torch.from_numpy(y[None]).split(size, dim=1)
-    t = 0
+    back = torch.ops.aten.threshold_backward.grad_input  # d where a > 0, else 0
 
-    def gradient(bx, by, into):
-        inner[0].copy_(bx)
-        for l, layer in enumerate(layers[:-1]):
-            torch.mm(layer, a[l], out=inner[l + 1])
-            inner[l + 1].relu_()
-        torch.mm(layers[-1], a[-1], out=d[-1]).sub_(by)
-        loss = torch.dot(d[-1][0], d[-1][0]) / batch
-        d[-1].mul_(2 / batch)
-        for l in range(len(layers) - 1, 0, -1):
-            torch.mm(d[l], a[l].T, out=into[l])
-            torch.mm(layers[l][:, :-1].T, d[l], out=d[l - 1])
-            torch.mul(d[l - 1], inner[l] > 0, out=d[l - 1])
-        torch.mm(d[0], a[0].T, out=into[0])
-        return loss
+    def make(x: np.ndarray, y: np.ndarray, batch: int, size: int) -> Train:
+        params = torch.from_numpy(net.params.copy())
+        grad, m, v = (torch.zeros_like(params) for _ in range(3))
+        layers, grads = ([f[s].view(shape) for s, shape in _slices(net.sizes)] for f in (params, grad))
+        a = [torch.ones((units + 1, size)) for units in net.sizes[:-1]]
+        inner = [z[:-1] for z in a]
+        d = [torch.empty((units, size)) for units in net.sizes[1:]]
+        forward = list(zip(layers[:-1], a, inner[1:], strict=False))
+        backward = [(grads[l], a[l].T, layers[l][:, :-1].T, d[l - 1], inner[l]) for l in range(len(layers) - 1, 0, -1)]
+        pieces = [torch.from_numpy(f[None]).split(size, dim=1) for f in (x, y)]
+        bxys, each = list(zip(*pieces, strict=True)), batch // size
+        t = torch.zeros(())
 
-    def step(bxs, bys):
-        nonlocal t
-        loss = gradient(bxs[0], bys[0], grads)
-        for bx, by in zip(bxs[1:], bys[1:], strict=True):
-            loss += gradient(bx, by, parts)
-            grad.add_(part)
-        t += 1
-        m.mul_(B1).add_(grad, alpha=1 - B1)
-        v.mul_(B2).addcmul_(grad, grad, value=1 - B2)
-        root = (1 - B2**t) ** 0.5
-        torch.sqrt(v, out=work).add_(EPS * root)
-        params.addcdiv_(m, work, value=-LR * root / (1 - B1**t))
-        return loss
+        def gradient(bx, by, add):
+            inner[0].copy_(bx)
+            for layer, below, z in forward:
+                torch.mm(layer, below, out=z).relu_()
+            delta = torch.mm(layers[-1], a[-1], out=d[-1]).sub_(by)
+            loss = torch.dot(delta[0], delta[0])
+            delta.mul_(2 / batch)
+            for into, below_T, layer_T, next_, z in backward:
+                into.addmm_(delta, below_T) if add else torch.mm(delta, below_T, out=into)
+                delta = back(torch.mm(layer_T, delta, out=next_), z, 0, grad_input=next_)
+            grads[0].addmm_(delta, a[0].T) if add else torch.mm(delta, a[0].T, out=grads[0])
+            return loss
 
-    each = batch // size
+        def step(bxys):
+            loss = gradient(*bxys[0], add=False)
+            for bx, by in bxys[1:]:
+                loss += gradient(bx, by, add=True)
+            t.add_(1)
+            torch._fused_adam_(
+                *([f] for f in (params, grad, m, v)), [], [t],
+                lr=LR, beta1=B1, beta2=B2, weight_decay=0.0, eps=EPS, amsgrad=False, maximize=False,
+            )  # fmt: skip  # what torch.optim.Adam(fused=True) calls
+            return loss
 
-    @torch.inference_mode()
-    def train(epochs: int) -> np.ndarray:
-        return np.array(
-            [
-                float(
-                    torch.stack([step(bxs[i : i + each], bys[i : i + each]) for i in range(0, len(bxs), each)]).mean()
-                )
-                for _ in range(epochs)
-            ]
-        )
+        @torch.inference_mode()
+        def train(epochs: int) -> np.ndarray:
+            losses = []
+            for _ in range(epochs):
+                sums = [step(bxys[i : i + each]) for i in range(0, len(bxys), each)]
+                losses.append(float(torch.stack(sums).mean()) / batch)
+            return np.array(losses)
 
-    return train
+        return train
+
+    return quickest(make, [(size,) for size in chunks(batch)], x, y, batch)
 
 
-def _jax_train(loss_of: Callable, params: list, bxs: np.ndarray, bys: np.ndarray) -> Train:
-    """Epochs as a compiled scan over batches (batches, chunks, ...); a batch is a scan over its chunks."""
+def _jax_train(gradient: Callable, params: list, bxs: np.ndarray, bys: np.ndarray, most: int) -> Train:
+    """A compiled scan over batches (batches, chunks, ...), a batch a scan over its chunks; most epochs in one call."""
     import jax
     from jax import numpy as jnp
 
     params, bxs, bys = [jnp.asarray(p) for p in params], jnp.asarray(bxs), jnp.asarray(bys)
     zeros = [jnp.zeros_like(p) for p in params]
-    gradient = jax.value_and_grad(loss_of)
 
     def of_batch(params, bx, by):
         if len(bx) == 1:
@@ -299,25 +328,29 @@ def _jax_train(loss_of: Callable, params: list, bxs: np.ndarray, bys: np.ndarray
         return (params, ms, vs, t), loss
 
     @jax.jit
-    def epoch(state, bxs, bys):
-        state, losses = jax.lax.scan(step, state, (bxs, bys))
-        return state, losses.mean()
+    def run(state, bxs, bys, epochs):
+        def epoch(k, so_far):
+            state, losses = jax.lax.scan(step, so_far[0], (bxs, bys))
+            return state, so_far[1].at[k].set(losses.mean())
+
+        return jax.lax.fori_loop(0, epochs, epoch, (state, jnp.zeros(most)))
 
     state = (params, zeros, zeros, jnp.zeros(()))
 
     def train(epochs: int) -> np.ndarray:
         nonlocal state
         losses = []
-        for _ in range(epochs):
-            state, loss = epoch(state, bxs, bys)
-            losses.append(loss)
-        return np.array(jax.block_until_ready(losses), np.float64)
+        for done in range(0, epochs, most):
+            state, some = run(state, bxs, bys, min(most, epochs - done))
+            losses.append(jax.block_until_ready(some))
+        return np.concatenate(losses)[:epochs].astype(np.float64)
 
     return train
 
 
 def jax_plain(net: MLP, x: np.ndarray, y: np.ndarray, batch: int) -> Train:
     """lax.scan over the batches, a row a sample, weights and biases apart, gradients by value_and_grad."""
+    import jax
     from jax import numpy as jnp
 
     def loss_of(params, bx, by):
@@ -328,24 +361,49 @@ def jax_plain(net: MLP, x: np.ndarray, y: np.ndarray, batch: int) -> Train:
         return jnp.mean((z - by) ** 2)
 
     params = [p for W, b in zip(net.weights, net.biases, strict=True) for p in (W.T, b)]
-    return _jax_train(loss_of, params, x.reshape(-1, 1, batch, 1), y.reshape(-1, 1, batch, 1))
+    shape = (-1, 1, batch, 1)
+    return _jax_train(jax.value_and_grad(loss_of), params, x.reshape(shape), y.reshape(shape), 1)
 
 
 def jax_tuned(net: MLP, x: np.ndarray, y: np.ndarray, batch: int) -> Train:
-    """The same, tuned: features first, [W | b] against a row of ones, one flat vector, chunks."""
+    """The same, tuned: features first, [W | b] against a row of ones, one flat vector, chunks, many epochs in one call.
+
+    The gradient by hand is mostly the quickest, at width 100 value_and_grad; so both are tried. Tried before: biases
+    apart (2 times as long at width 10), unrolling, and XLA's flags for fast-math and 512-bit vectors (no gain).
+    """
+    import jax
     from jax import numpy as jnp
 
-    where, size = _slices(net.sizes), chunk(batch)
+    where = _slices(net.sizes)
+
+    def over_ones(a):
+        return jnp.concatenate([a, jnp.ones((1, a.shape[1]), a.dtype)])
 
     def loss_of(params, bx, by):
         a = bx
         for s, shape in where:
-            z = params[0][s].reshape(shape) @ jnp.concatenate([a, jnp.ones((1, size), a.dtype)])
+            z = params[0][s].reshape(shape) @ over_ones(a)
             a = jnp.maximum(z, 0)
         return jnp.mean((z - by) ** 2)
 
-    shape = (-1, batch // size, 1, size)
-    return _jax_train(loss_of, [net.params], x.reshape(shape), y.reshape(shape))
+    def by_hand(params, bx, by):
+        layers, a = [params[0][s].reshape(shape) for s, shape in where], [over_ones(bx)]
+        for layer in layers[:-1]:
+            a.append(over_ones(jnp.maximum(layer @ a[-1], 0)))
+        error = layers[-1] @ a[-1] - by
+        d, grads = error * (2 / error.size), []
+        for l in reversed(range(len(layers))):
+            grads.append((d @ a[l].T).ravel())
+            if l:
+                d = jnp.where(a[l][:-1] > 0, layers[l][:, :-1].T @ d, 0)
+        return jnp.mean(error**2), [jnp.concatenate(grads[::-1])]
+
+    def make(x: np.ndarray, y: np.ndarray, batch: int, size: int, gradient: Callable) -> Train:
+        shape = (-1, batch // size, 1, size)
+        return _jax_train(gradient, [net.params], x.reshape(shape), y.reshape(shape), 4096)
+
+    ways = [(size, gradient) for size in chunks(batch) for gradient in (by_hand, jax.value_and_grad(loss_of))]
+    return quickest(make, ways, x, y, batch)
 
 
 CONTENDERS: dict[str, Callable[[MLP, np.ndarray, np.ndarray, int], Train]] = {
