@@ -26,7 +26,7 @@ from .data import Dataset
 from .functions import Function
 from .integrals import Integrals
 
-BLOCK, MANY = 32, 200_000
+BLOCK, MANY = 32, 3_000_000  # samples in a block; more than a cache holds
 QUADRATIC = np.array([[0, 1], [1, 2]])  # where sums of u^2, u, 1 stand in A
 
 
