@@ -154,6 +154,7 @@ def test_a_long_training_ends_where_segments_are_extracted():
     [
         (MLP([1, 4, 1]), {"batch_size": 100}, r"batch_size is 100.*not shuffled.*batch_size=None.*shuffle=False"),
         (MLP([1, 4, 1], dropout=0.1), {}, r"net has dropout 0.1.*engine='samples'"),
+        (MLP([1, 4, 1]), {"engine": ["segments"]}, r"engine is \['segments'\]: give one of"),
         (MLP([1, 4, 1]), {"engine": "lines"}, "engine is 'lines': give one of samples, segments"),
         (
             MLP([1, 4, 1]),

@@ -48,6 +48,7 @@ def test_every_function_has_a_closed_form():
         ("linear", 0, 2, 20, 4 / 3, 608 / 3),
         (lambda x: np.abs(x - 0.3), -1, 1, (1.3**2 + 0.7**2) / 2, -0.7 * 0.7 * 1.3 / 3 + (-0.182 + 0.0), None),
         (lambda x: np.sqrt(np.abs(x)), -1, 1, 4 / 3, 0, 1),
+        (lambda x: np.abs(x) ** -0.5, 1e-300, 1, 2, 2 / 3 - 1, 300 * log(10)),
         (lambda x: np.exp(-(((x - 1.2) / 0.01) ** 2)), -5, 5, 0.01 * pi**0.5, 0.012 * pi**0.5, 0.01 * (pi / 2) ** 0.5),
     ],
 )
@@ -61,6 +62,24 @@ def test_values_known_otherwise(function, start, stop, f, uf, ff):
         assert between[5] == pytest.approx(ff, rel=1e-13)
 
 
+def test_jumps_and_corners_anywhere():
+    """Catches: a jump next to the end of a panel, which no node sees."""
+    rng = np.random.default_rng(1)
+    for c in rng.uniform(-5, 5, 300):
+        edges = np.array([-5.0, 5.0])
+        f, ff = Integrals(lambda x, c=c: np.where(x > c, 1.0, 0.0), -5, 5).between(edges)[0, 4:]
+        assert [10 * f, 10 * ff] == pytest.approx([5 - c, 5 - c], abs=1e-12)
+        f, ff = Integrals(lambda x, c=c: np.abs(x - c), -5, 5).between(edges)[0, 4:]
+        assert 10 * f == pytest.approx(((5 - c) ** 2 + (5 + c) ** 2) / 2, rel=1e-12)
+        assert 10 * ff == pytest.approx(((5 - c) ** 3 + (5 + c) ** 3) / 3, rel=1e-12)
+
+
+def test_a_jump_far_from_0():
+    """Catches: panels that cannot get short enough, where float64 is coarse."""
+    f = Integrals(lambda x: np.where(x > 1e6 + 0.3, 1.0, 0.0), 1e6, 1e6 + 1).between(np.array([1e6, 1e6 + 1]))[0, 4]
+    assert f == pytest.approx(0.7, abs=1e-9)
+
+
 @pytest.mark.parametrize(
     ("function", "start", "stop", "message"),
     [
@@ -71,10 +90,17 @@ def test_values_known_otherwise(function, start, stop, f, uf, ff):
         ("exp", 0, 800, r"too large"),
         (lambda x: 1 / (x - 0.1), -1, 1, r"not finite at x = 0.1"),
         (lambda x: np.abs(x - 0.1) ** -0.5, -1, 1, r"not finite at x = 0.1"),
-        (lambda x: np.abs(x) ** -0.5, -1, 1, r"does not settle near x = "),
+        (lambda x: np.abs(x) ** -0.5, -1, 1, r"not finite at x = 0"),
+        (np.tan, -2, 2, r"does not settle near x = -?1\.5708.*Choose an interval without"),
+        (lambda x: 1 / (x * x - 2), 0, 2, r"does not settle near x = 1\.41421"),
+        (lambda x: np.abs(x - 2**0.5) ** -0.5, 0, 2, r"not finite at x = 1\.41421"),
+        (lambda x: (np.abs(x - 2**0.5) + 1e-18) ** -0.5, 0, 2, r"does not settle near x = 1\.41421"),
         (lambda x: np.sin(1e9 * x), -1, 1, r"does not settle"),
+        (lambda x: np.sin(x.astype(np.float32)), -1, 1, r"not computed in float64"),
+        (lambda x: x + 0j, -1, 1, r"gives complex128"),
+        (lambda x: 1e200 * x, 0, 1, r"too large"),
         (lambda x: np.log(x), -1, 1, r"not finite at x = -"),
-        (lambda x: 1.0, 0, 1, r"gives shape \(\)"),
+        (lambda x: 1.0, 0, 1, r"of shape \(\) on x"),
         ("tangent", 0, 1, r"function is 'tangent'"),
     ],
 )

@@ -163,7 +163,9 @@ def test_a_function_is_the_limit_of_its_samples(name):
 
 def test_what_is_refused():
     """Catches: bad input that fails late, or not at all."""
-    with pytest.raises(ValueError, match="data has 2 inputs"):
+    with pytest.raises(TypeError, match=r"data is a ndarray: give a Dataset"):
+        Moments.of(np.zeros(3))
+    with pytest.raises(ValueError, match=r"data has 2 inputs.*engine='samples'"):
         Moments.of(Dataset(np.zeros((5, 2)), np.zeros(5)))
     with pytest.raises(ValueError, match="too large for float64"):
         Moments.of(Dataset([0.0, 1e200], [0.0, 1]))

@@ -206,7 +206,7 @@ def test_interruption_keeps_what_was_learnt():
 
 def test_data_must_be_a_dataset():
     """Catches: an AttributeError for a pair of arrays."""
-    with pytest.raises(TypeError, match=r"data is a tuple: give a Dataset, as in Dataset\(x, y\)"):
+    with pytest.raises(TypeError, match=r"data is a tuple: give a Dataset, as in Dataset\(x, y\), or sample"):
         train(MLP([1, 1]), (DATA.x, DATA.y), 1)
 
 

@@ -82,10 +82,7 @@ class SegmentEngine:
         self, like: MLP, data: Dataset | Moments, batch_size: int | None, shuffle: bool, rng: np.random.Generator
     ):
         if like.sizes[0] != 1:
-            raise ValueError(
-                f"net has {like.sizes[0]} inputs, and segments lie along one: use engine='samples', "
-                "or train net.along(origin, direction)"
-            )
+            raise ValueError(f"net has {like.sizes[0]} inputs, and segments lie along one: use engine='samples'")
         if like.dropout:
             raise ValueError(
                 f"net has dropout {like.dropout}, so it is another network, with other segments, for every sample: "

@@ -32,7 +32,8 @@ class History:
     Attributes
     ----------
     losses : array, (epochs,), for an ensemble (epochs, K)
-        The mean squared error over the samples, each batch measured just before its step. Float64, unit of y squared.
+        The mean squared error over the samples, or over the interval of a function, each batch measured just before its
+        step. Float64, unit of y squared.
     article_losses : array of the same shape
         The figure the article prints instead: the sum of the batches' losses, divided by the batch size (1, for a
         function, which has no samples).
@@ -100,8 +101,8 @@ def train(
     ----------
     net : MLP or Ensemble
     data : Dataset or Moments
-        For ``engine="segments"`` also `Moments.of(data)`, which saves summing the same data up for every call, and
-        `Moments.of_function`, a function itself without samples.
+        A Dataset for either engine. Moments for ``engine="segments"``: `Moments.of(data)`, which saves summing the same
+        data up for every call, or `Moments.of_function`, a function itself without samples.
     epochs : int
         How many times to go through the data.
     lr : float
@@ -109,8 +110,9 @@ def train(
     batch_size : int
         Samples a step; the last batch of an epoch may be smaller. None for all of them.
     shuffle : bool
-        Draw a new order of the samples every epoch. Without it each batch is the same slice of the data each time;
-        on samples in order of x, as in the article, that changes what a network can learn.
+        Draw a new order of the samples every epoch. Without it each batch is the same slice of the data each time (of
+        the x axis, with ``engine="segments"``); on samples in order of x, as in the article, that changes what a
+        network can learn.
     optimizer : Adam or SGD
         Keeps its moments, so handing the same one to the next call goes on where it stopped.
     seed : int or Generator
@@ -138,7 +140,8 @@ def train(
     ValueError
         If an argument is out of range or the data do not fit the network, before anything is changed.
     TypeError
-        If data is not a Dataset, optimizer cannot step, or callback cannot be called.
+        If data is neither a Dataset nor Moments, or Moments for ``engine="samples"``; if optimizer cannot step, or
+        callback cannot be called.
     TrainingDiverged
         If a loss or a parameter becomes NaN or infinite; says at which epoch, and has the history so far.
     TrainingInterrupted
@@ -212,10 +215,10 @@ def _check(
     engine: str,
 ) -> set[int]:
     """The epochs to keep; ValueError or TypeError for arguments that cannot be meant."""
-    if engine not in ENGINES:
+    if engine not in list(ENGINES):
         raise ValueError(f"engine is {engine!r}: give one of {', '.join(ENGINES)}")
     if not isinstance(data, Dataset | Moments):
-        raise TypeError(f"data is a {type(data).__name__}: give a Dataset, as in Dataset(x, y)")
+        raise TypeError(f"data is a {type(data).__name__}: give a Dataset, as in Dataset(x, y), or sample a function")
     if optimizer is not None and (isinstance(optimizer, type) or not hasattr(optimizer, "step")):
         raise TypeError(f"optimizer is {optimizer!r}: give an object that can step, such as Adam(lr=0.01)")
     if callback is not None and not callable(callback):

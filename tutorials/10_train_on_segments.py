@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 10. Train on segments
 #
-# **You will** compute the gradient over a million samples from forty lines and a table, and then without any samples.
+# **You will** compute the gradient over a million samples from 21 straight lines and a table, then without samples.
 #
 # **You will learn** that a network of straight pieces sees of its data only six sums a piece.
 #
@@ -22,19 +22,18 @@ from tinymlp.network import layer_views
 # On one region the network is p x + q. Its part of the mean squared error is L = 1/N sum (p x + q - y)^2, over the
 # samples there, of N all in all. Multiply out, and only sums over the samples are left: of 1, x, x^2, y, x y and y^2.
 # Its slopes need five of them:
-#
 #     dL/dq = 2/N E0,   E0 = sum (p x + q - y)   = p Sx  + q n  - Sy
 #     dL/dp = 2/N E1,   E1 = sum (p x + q - y) x = p Sxx + q Sx - Sxy
 #
 # ## On paper: one hidden layer
 #
-# The network v . max(w x + b, 0) + c has p = sum of v w and q = c + sum of v b, over the units that are on. By the
-# chain rule, a unit k that is on in some regions gets, summed over these regions,
+# The network v . max(w x + b, 0) + c has p = sum of v_k w_k and q = c + sum of v_k b_k over the units k that are on. So
+# dp/dw_k = v_k, dp/dv_k = w_k, and so on: by the chain rule, summed over the regions in which unit k is on,
 #
 #     dL/dw_k = v_k dL/dp     dL/db_k = v_k dL/dq     dL/dv_k = w_k dL/dp + b_k dL/dq     dL/dc = dL/dq (all regions)
 #
-# The kinks move, too, when w and b do. But there both pieces have the same value: a sample that a kink passes over
-# keeps its error.
+# The kinks move, too, when w and b do. But there both pieces have the same value: if a kink moves by h, the few samples
+# that it passes over change their errors by no more than about h, and L by no more than about h^2.
 #
 # ## The table
 #
@@ -65,17 +64,17 @@ def my_gradient(net, x, table):
 
 
 # %% [markdown]
-# ## Check it, and look at the clock
+# ## Check it, and look at the clock (the table is made before, once)
 
 # %%
 net = MLP([1, 20, 1], dtype=np.float64)
 for n in (1_000, 1_000_000):
     data = sample("exp", (-5, 5), n)
     table = prefix_sums(data.x, data.y)
+    memory, grads = Memory(net, n), layer_views(np.empty_like(net.params), net.sizes)
     start = perf_counter()
     mine = my_gradient(net, data.x, table)
     middle = perf_counter()
-    memory, grads = Memory(net, n), layer_views(np.empty_like(net.params), net.sizes)
     forward(net, data.x[None], memory)
     backward(net, data.y[None], memory, grads)
     stop = perf_counter()
@@ -88,13 +87,13 @@ for n in (1_000, 1_000_000):
 #
 # A deeper layer is handed lines instead of a number x: (p, q) in each region. It pushes them through W and b, splits
 # regions where a unit switches, and silences units that are off. Three linear steps, and the way back is their
-# transposes: read `segment_gradient.py`, it is shorter than this lesson. `train` does it for any depth:
+# transposes: read `float_pass` in `regions.py`, then `segment_gradient.py`. `train` does it for any depth:
 
 # %%
 net = MLP([1, 10, 10, 10, 1])
 start = perf_counter()
 history = train(net, Moments.of(sample("sine", (-5, 5), 1_000_000)), 1000, batch_size=None, engine="segments")
-print(f"1000 steps over a million samples each: {perf_counter() - start:.1f} s, loss {history.losses[-1]:.5f}")
+print(f"1000 steps over a million samples: {perf_counter() - start:.1f} s, table and all; {history.losses[-1]:.5f}")
 
 # %% [markdown]
 # ## Drop the samples
@@ -105,9 +104,10 @@ print(f"1000 steps over a million samples each: {perf_counter() - start:.1f} s, 
 # %%
 sine = Moments.of_function("sine", -5, 5)
 net = MLP([1, 10, 10, 10, 1], seed=1)
-history = train(net, sine, 1000, batch_size=None, engine="segments")
-x = np.linspace(-5, 5, 100_001)
-print(f"loss {history.losses[-1]:.6f}; by samples {np.mean((net(x) - np.sin(x)) ** 2):.6f} one step later")
+train(net, sine, 1000, batch_size=None, engine="segments")
+by_samples = np.mean((net(x := np.linspace(-5, 5, 100_001)) - np.sin(x)) ** 2)
+by_integrals = train(net, sine, 1, batch_size=None, engine="segments").losses[0]  # measured before its step
+print(f"mean squared error over 100,001 samples {by_samples:.7f}, over the sine itself {by_integrals:.7f}")
 plot.segments(net, (-5, 5), target="sine").figure.savefig("10_no_samples.png")
 
 # %% [markdown]
