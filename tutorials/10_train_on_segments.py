@@ -20,8 +20,8 @@ from tinymlp.network import layer_views
 # ## On paper: one piece
 #
 # On one region the network is p x + q. Its part of the mean squared error is L = 1/N sum (p x + q - y)^2, over the
-# samples there, of N all in all. Multiply out, and only sums over the samples are left: of 1, x, x^2, y, x y and y^2.
-# Its slopes need five of them:
+# samples there, of N all in all. Multiplied out, it needs only six sums over the samples; its slopes need five of them:
+#
 #     dL/dq = 2/N E0,   E0 = sum (p x + q - y)   = p Sx  + q n  - Sy
 #     dL/dp = 2/N E1,   E1 = sum (p x + q - y) x = p Sxx + q Sx - Sxy
 #
