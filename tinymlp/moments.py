@@ -18,6 +18,7 @@ the sums into integrals.
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,8 +46,6 @@ class PrefixSums:
 
     def __init__(self, x: NDArray, table: NDArray):
         self.x, self.table = x, table
-        self._blocks = np.append(x, np.full(-len(x) % BLOCK, np.inf)).reshape(-1, BLOCK)
-        self._signposts = self._blocks[:, 0].copy()
 
     def between(self, edges: NDArray) -> NDArray:
         """The sums in each region, (R, 3 + 3 outputs); a sample on an edge belongs to the region on its right."""
@@ -64,8 +63,15 @@ class PrefixSums:
         """
         if len(self.x) < MANY:
             return self.x.searchsorted(edges)
-        block = np.maximum(self._signposts.searchsorted(edges) - 1, 0)
-        return block * BLOCK + np.add.reduce(self._blocks.take(block, axis=0) < edges[:, None], axis=1)
+        blocks, first = self._blocks
+        block = np.maximum(first.searchsorted(edges) - 1, 0)
+        return block * BLOCK + np.add.reduce(blocks.take(block, axis=0) < edges[:, None], axis=1)
+
+    @cached_property
+    def _blocks(self) -> tuple[NDArray, NDArray]:
+        """x in blocks, a row each, and the first number of each."""
+        blocks = np.append(self.x, np.full(-len(self.x) % BLOCK, np.inf)).reshape(-1, BLOCK)
+        return blocks, blocks[:, 0].copy()
 
     def slice(self, first: int, last: int) -> "PrefixSums":
         """Of these samples alone; no copy."""
@@ -179,6 +185,8 @@ class Moments:
             return [self]
         if not isinstance(self.sums, PrefixSums):
             raise ValueError(f"batch_size is {batch_size}, but a function has no samples: give batch_size=None")
+        if batch_size >= self.weight:
+            return [self]
         parts = [self.sums.slice(i, i + batch_size) for i in range(0, len(self.sums.x), batch_size)]
         return [replace(self, interval=_ends(part.x), weight=len(part.x), sums=part) for part in parts]
 
