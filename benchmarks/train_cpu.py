@@ -252,14 +252,26 @@ def making_moments(args: argparse.Namespace) -> None:
 
 def main() -> None:
     """Parse the options, start the contenders, print the tables."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--widths", type=int, nargs="*", default=[10, 30, 100, 300], help="of the first table")
-    parser.add_argument("--full-widths", type=int, nargs="*", default=[10, 30, 100], help="of the second")
-    parser.add_argument("--sizes", type=float, nargs="*", default=[1e3, 1e4, 1e5, 1e6, 1e7], help="n of the second")
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument(
+        "--widths", type=int, nargs="*", default=[10, 30, 100, 300], help="H of the first table: 10 30 100 300"
+    )
+    parser.add_argument(
+        "--full-widths", type=int, nargs="*", default=[10, 30, 100], help="H of the second table: 10 30 100"
+    )
+    parser.add_argument(
+        "--sizes",
+        type=float,
+        nargs="*",
+        default=[1e3, 1e4, 1e5, 1e6, 1e7],
+        help="n of the second and third: 1e3 ... 1e7",
+    )
     parser.add_argument("--rounds", type=int, default=7, help="slices of each; 3 if an epoch takes over a second")
     parser.add_argument("--seconds", type=float, default=0.2, help="of a slice, or one epoch, if that takes longer")
     parser.add_argument("--limit", type=float, default=5, help="seconds a step; a contender that will be slower is out")
-    parser.add_argument("--only", nargs="+", choices=CONTENDERS, default=list(CONTENDERS), metavar="NAME")
+    parser.add_argument(
+        "--only", nargs="+", choices=CONTENDERS, default=list(CONTENDERS), metavar="NAME", help=", ".join(CONTENDERS)
+    )
     args = parser.parse_args()
 
     os.environ.update(ONE_THREAD | NO_CACHE)  # for the processes to come
