@@ -41,10 +41,12 @@ def test_large_batches_are_done_in_pieces(sizes, n):
     memory = Memory(net, n)
     forward(net, data.x.T, memory)
     loss = backward(net, data.y.T, memory, layer_views(whole, sizes))
-    ((samples, gradient),) = SampleEngine(net, data, None, False, rng).epoch()
+    engine = SampleEngine(net, data, None, False, rng)
+    ((samples, gradient),) = engine.epoch()
     assert samples == n
     assert gradient(net, layer_views(pieces, sizes)) == pytest.approx(loss, rel=1e-13)
     assert np.abs(pieces - whole).max() < 1e-13 * np.abs(whole).max()
+    assert max(engine._memories) <= piece_size(sizes)
 
 
 @pytest.mark.parametrize(("width", "size"), [(10, 2048), (30, 1075), (43, 528), (44, 2048), (300, 2048)])

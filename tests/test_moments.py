@@ -65,13 +65,30 @@ def test_far_from_the_origin():
     assert gradient == pytest.approx(expected, rel=1e-9)
 
 
+def test_an_outlier_far_away():
+    """Catches: a centre that one sample drags along, and with it all digits."""
+    rng = np.random.default_rng(8)
+    x = np.append(rng.uniform(-5, 5, 200), -1e9)
+    y = np.append(np.sin(x[:-1]), 0.0)
+    edges, lines = np.array([-1e9, -5, 1, x.max()]), np.array([[[0.0], [0.3], [-0.2]], [[1.0], [0], [0.5]]])
+    loss, gradient = Moments.of(Dataset(x, y)).loss(edges, lines)
+    expected_loss, expected = exact_loss(x, y[:, None], edges, lines)
+    assert loss == pytest.approx(expected_loss, rel=1e-13)
+    assert gradient == pytest.approx(expected, rel=1e-12)
+
+
+def test_a_line_that_is_not_a_number():
+    """Catches: a limit at 0 that turns NaN into a perfect fit."""
+    assert np.isnan(Moments.of(sample("exp", n=9)).loss(np.array([-5.0, 4]), np.full((2, 1, 1), np.nan))[0])
+
+
 def test_a_few_samples_behind_millions():
     """Catches: plain prefix sums, of which a difference keeps about 9 digits here (and 7 behind 1e8 samples)."""
     n = 2_000_000
     rng = np.random.default_rng(3)
     x, y = np.arange(n) / n, 1 + rng.random(n)
     sums = Moments.of(Dataset(x, y)).sums.between(np.array([0.0, x[-5] - 1e-9, x[-2] - 1e-9, x[-1]]))[1]
-    origin, level = x[-1] / 2, y.mean()
+    origin, level = x[n // 2], y.mean()
     u, v = (
         [Fraction(value) for value in (values[-5:-2] - centre).tolist()] for values, centre in ((x, origin), (y, level))
     )

@@ -149,3 +149,12 @@ def test_underflow():
     assert len(truth.boundaries) == 1
     assert len(extract_segments(net, 1, 2.0**60, "float").boundaries) == 0
     assert_agrees(extract_segments(net, 1, 2.0**60), truth)
+
+
+def test_growth_counts_every_product():
+    """Catches: a bound that does not know how wide a layer is: 300 products, their sums with the bias, the gain."""
+    rounding = Rounding(np.array([0.0, 1.0]))
+    rounding.push(np.ones((300, 2)))
+    rounding.push(np.ones((1, 301)))
+    operations = (1 + 2) + (300 + 2)
+    assert operations * 2.0**-53 < rounding.growth < 1.05 * operations * 2.0**-53

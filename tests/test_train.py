@@ -272,3 +272,13 @@ def test_a_generator_goes_on_where_it_stopped():
     for _ in range(2):
         train(nets[1], data, 2, batch_size=16, optimizer=SGD(0.001), seed=orders)
     assert (nets[0].params == nets[1].params).all()
+
+
+def test_dropout_acts_in_training():
+    """Catches: an engine that forgets to drop units."""
+    losses = [
+        train(MLP([1, 10, 1], dropout=dropout), DATA, 3, seed=seed).losses
+        for dropout, seed in [(0, 0), (0.5, 0), (0.5, 1)]
+    ]
+    assert (losses[0] != losses[1]).all()
+    assert (losses[1] != losses[2]).all()
