@@ -3,13 +3,16 @@ PYTHON ?= python3
 BIN = .venv/bin
 
 .DELETE_ON_ERROR:
-.PHONY: article test examples lint clean
+.PHONY: article test kernels examples lint clean
 
 article: .venv/installed
 	$(BIN)/tinymlp article
 
 test: .venv/installed-test
 	$(BIN)/python -m pytest
+
+kernels: .venv/installed-kernels
+	$(BIN)/python -m pytest tests/kernels tests/gpu --require-compilers -rs
 
 examples: .venv/installed-examples
 	$(BIN)/python examples/digits.py --picture .venv/digits.png

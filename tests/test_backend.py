@@ -18,7 +18,7 @@ def test_unknown_device():
 def test_gpu_without_cupy_says_how_to_install_it(monkeypatch):
     """Catches: a silent fall-back to the CPU, or a bare ImportError."""
     monkeypatch.setitem(sys.modules, "cupy", None)
-    with pytest.raises(RuntimeError, match=r"pip install cupy-cuda13x .*pip install cupy-cuda12x"):
+    with pytest.raises(RuntimeError, match=r'pip install "cupy-cuda13x.*CUDA 13.*pip install "cupy-cuda12x.*CUDA 12'):
         MLP([1, 1]).to("gpu")
 
 

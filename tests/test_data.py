@@ -141,7 +141,7 @@ def test_batches_cover_every_sample_once():
     """Catches: a dropped last batch, x and y shuffled apart, the same order every epoch."""
     x = np.arange(10.0)[None]
     rng = np.random.default_rng(0)
-    seen = [[(b.shape[1], b, c) for b, c in batches(x, x + 100, 4, rng)] for _ in range(2)]
+    seen = [[(b.shape[1], b, c) for b, c in batches(x, x + 100, 4, rng.permutation(10))] for _ in range(2)]
     for epoch in seen:
         assert [n for n, *_ in epoch] == [4, 4, 2]
         bx, by = (np.concatenate([b[i] for b in epoch], axis=1) for i in (1, 2))

@@ -9,6 +9,7 @@ data is the way to read the code:
     network     MLP: the parameters, and what a network computes
     ensemble    Ensemble: many networks at once
     backprop    forward and backward, by hand
+    kernels     the same on a GPU, in CUDA, where each number is treated by itself; kernels.on_cpu runs them without one
     optim       Adam, SGD
     regions     the heart: the on/off pattern of every hidden unit along x; rounding bounds its errors
     moments     Moments: what the squared error needs of samples, or of a function by its integrals

@@ -1,5 +1,7 @@
-"""NumPy or CuPy, and how many threads NumPy's matrix products use: the one place that knows."""
+"""NumPy or CuPy, what devices there are, and how many threads NumPy's products use: the one place that knows."""
 
+import os
+import platform
 from contextlib import AbstractContextManager, nullcontext
 from functools import cache
 from types import ModuleType
@@ -8,8 +10,11 @@ from typing import Any
 import numpy as np
 from threadpoolctl import ThreadpoolController
 
-DEVICES = ("cpu", "gpu")
-INSTALL = "pip install cupy-cuda13x (for CUDA 13) or pip install cupy-cuda12x (for CUDA 12)"
+DEVICES = ("cpu", "gpu", "auto")
+INSTALL = (
+    'pip install "cupy-cuda13x[ctk]" (for CUDA 13) or pip install "cupy-cuda12x[ctk]" (for CUDA 12); '
+    "without [ctk] where the CUDA toolkit is installed"
+)
 
 
 def array_module(device: str) -> ModuleType:
@@ -17,24 +22,43 @@ def array_module(device: str) -> ModuleType:
 
     Raises
     ------
-    ValueError
-        If the device is neither.
     RuntimeError
         If "gpu" is asked for and CuPy is not installed or finds no device; the message has the install line.
     """
     if device == "cpu":
         return np
-    if device != "gpu":
-        raise ValueError(f"device is {device!r}: give one of {', '.join(DEVICES)}")
     try:
         import cupy
     except ImportError as error:
-        raise RuntimeError(f"device is 'gpu', but CuPy is not installed: {INSTALL}") from error
+        raise RuntimeError(f"device is 'gpu', but CuPy cannot be imported ({error}): {INSTALL}") from error
     if not cupy.is_available():
         raise RuntimeError(
-            f"device is 'gpu', but CuPy finds no CUDA device; the build must match the driver: {INSTALL}"
+            f"device is 'gpu', but CuPy finds no CUDA device; its build must match the driver: {INSTALL}"
         )
     return cupy
+
+
+def choose(device: str) -> str:
+    """ "cpu" or "gpu", whichever is meant: "auto" is the GPU if there is one.
+
+    Raises
+    ------
+    ValueError
+        If the device is none of "cpu", "gpu", "auto".
+    RuntimeError
+        If "gpu" is asked for and not there.
+    """
+    if device not in DEVICES:
+        raise ValueError(f"device is {device!r}: give one of {', '.join(DEVICES)}")
+    if device == "cpu":
+        return "cpu"
+    try:
+        array_module("gpu")
+    except RuntimeError:
+        if device == "gpu":
+            raise
+        return "cpu"
+    return "gpu"
 
 
 def device_of(array: Any) -> str:
@@ -44,10 +68,42 @@ def device_of(array: Any) -> str:
 
 def move(array: Any, device: str) -> Any:
     """The array on that device; itself if it is there already."""
+    device = choose(device)
     if device_of(array) == device:
         return array
     xp = array_module(device)
     return array.get() if xp is np else xp.asarray(array)
+
+
+def fill(array: Any, values: Any) -> None:
+    """Copy values, numbers or an array on any device, into an array."""
+    if hasattr(values, "shape"):
+        values = move(values, device_of(array))
+    array[...] = values
+
+
+def describe() -> list[str]:
+    """A line for the CPU and one for each GPU; if there is none, why."""
+    lines = [f"cpu    {os.cpu_count()} processors, {platform.machine()}, NumPy {np.__version__}"]
+    try:
+        cupy = array_module("gpu")
+    except RuntimeError as error:
+        return [*lines, "no gpu " + str(error).removeprefix("device is 'gpu', but ")]
+    cuda = cupy.cuda.runtime
+    for number in range(cuda.getDeviceCount()):
+        gpu = cuda.getDeviceProperties(number)
+        lines.append(
+            f"gpu {number}  {gpu['name'].decode()}, {gpu['totalGlobalMem'] / 2**30:.0f} GiB, "
+            f"{gpu['multiProcessorCount']} multiprocessors, sm_{gpu['major']}{gpu['minor']}, "
+            f"{gpu['sharedMemPerBlockOptin'] / 2**10:.0f} KiB of shared memory a block, CuPy {cupy.__version__}, "
+            f"CUDA {_release(cuda.runtimeGetVersion())}, driver for CUDA {_release(cuda.driverGetVersion())}"
+        )
+    return lines
+
+
+def _release(number: int) -> str:
+    """13.2 for 13020, as CUDA counts."""
+    return f"{number // 1000}.{number % 1000 // 10}"
 
 
 _controller = cache(ThreadpoolController)

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from .article import chosen
+from .backend import DEVICES, describe
 from .data import sample
 from .functions import BY_NAME
 from .network import MLP
@@ -86,6 +87,7 @@ def _parser() -> argparse.ArgumentParser:
     fit.add_argument("--interval", type=float, nargs=2, default=(-5, 5), metavar=("START", "STOP"), help="of x")
     fit.add_argument("--negative-slope", type=float, default=0.0, help="0 is ReLU, more is leaky ReLU")
     fit.add_argument("--seed", type=_seed, default=0, help="of the weights and the shuffling")
+    fit.add_argument("--device", choices=DEVICES, default="cpu", help="auto is the GPU if there is one")
     fit.add_argument("--out", type=Path, metavar="FILE.npz", help="save the trained network here")
     fit.add_argument("--picture", type=Path, metavar="FILE.png", help="save a picture of its segments here")
 
@@ -95,6 +97,8 @@ def _parser() -> argparse.ArgumentParser:
         "--interval", type=float, nargs=2, metavar=("START", "STOP"), help="of x; the whole real line if not given"
     )
     segments.add_argument("--json", action="store_true", help="print JSON, with null for an infinite end")
+
+    command("devices", _devices, "Tell what there is to compute on, and what a GPU here would need.")
     return parser
 
 
@@ -159,7 +163,7 @@ def _fit(args: argparse.Namespace) -> None:
         if args.picture.suffix[1:].lower() not in formats:
             raise ValueError(f"--picture is {args.picture.name}: give it an ending out of {', '.join(formats)}")
     data = sample(args.function, args.interval, args.samples)
-    net = MLP([1, *args.depth * [args.width], 1], args.negative_slope, seed=args.seed)
+    net = MLP([1, *args.depth * [args.width], 1], args.negative_slope, seed=args.seed, device=args.device)
     try:
         history = train(
             net, data, args.epochs, args.lr, args.batch_size, not args.no_shuffle, seed=args.seed, progress=True
@@ -192,6 +196,10 @@ def _show_fit(args: argparse.Namespace, net: MLP, history: History) -> None:
 def _segments(args: argparse.Namespace) -> None:
     f = extract_segments(MLP.load(args.network), *(args.interval or (-np.inf, np.inf)))
     print(json.dumps(_as_json(f), indent=1) if args.json else _table(f))
+
+
+def _devices(args: argparse.Namespace) -> None:
+    print("\n".join(describe()))
 
 
 def _as_json(f: PiecewiseLinear) -> dict:

@@ -192,16 +192,12 @@ def sample(
     return Dataset(x, y)
 
 
-def batches(
-    x: NDArray, y: NDArray, batch_size: int, rng: np.random.Generator | None = None
-) -> Iterator[tuple[NDArray, NDArray]]:
+def batches(x: NDArray, y: NDArray, batch_size: int, order: NDArray | None = None) -> Iterator[tuple[NDArray, NDArray]]:
     """One epoch: slices of at most batch_size columns of x (inputs, n) and y (outputs, n), every sample once.
 
-    With an rng the samples are shuffled first; without one each batch is the next slice of the data as it is.
+    They are taken in this order, a permutation (n,), or else as they are.
     """
-    n = x.shape[1]
-    if rng is not None:
-        order = rng.permutation(n)
+    if order is not None:
         x, y = x[:, order], y[:, order]
-    for i in range(0, n, batch_size):
+    for i in range(0, x.shape[1], batch_size):
         yield x[:, i : i + batch_size], y[:, i : i + batch_size]

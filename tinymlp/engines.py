@@ -11,6 +11,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from .backend import move
 from .backprop import Memory, backward, forward
 from .data import Dataset, batches
 from .moments import Moments
@@ -18,11 +19,12 @@ from .network import MLP, layer_views
 from .segment_gradient import segment_gradient
 
 Engine = Literal["samples", "segments"]
-Gradient = Callable[[MLP, Sequence[NDArray]], float]  # writes it into one (out, in + 1) array a layer; gives the loss
+# Writes it into one (out, in + 1) array a layer; gives the loss: a number, or an array of shape () on the GPU.
+Gradient = Callable[[MLP, Sequence[NDArray]], float | NDArray]
 
 
 class SampleEngine:
-    """Backpropagation over the samples of a batch, in the dtype of the network.
+    """Backpropagation over the samples of a batch, in the dtype of the network and on its device.
 
     Parameters
     ----------
@@ -37,29 +39,32 @@ class SampleEngine:
     ):
         if isinstance(data, Moments):
             raise TypeError("data is a Moments, which has no samples: give engine='segments', or a Dataset")
-        self._x, self._y = data.columns(like.dtype)
+        self._device = like.device
+        self._x, self._y = (move(values, self._device) for values in data.columns(like.dtype))
         self._batch_size, self._rng = batch_size or len(data), rng
         self._shuffle = shuffle and self._batch_size < len(data)  # one batch of all has no order
         self._memories: dict[int, Memory] = {}  # by the number of samples
-        self._part = layer_views(np.empty_like(like.params), like.sizes)
+        self._part = layer_views(np.empty(like.params.shape, like.dtype), like.sizes)
 
     def epoch(self) -> Iterator[tuple[int, Gradient]]:
         """For each batch its number of samples, and the gradient on it."""
-        for x, y in batches(self._x, self._y, self._batch_size, self._rng if self._shuffle else None):
+        order = move(self._rng.permutation(self._x.shape[1]), self._device) if self._shuffle else None
+        for x, y in batches(self._x, self._y, self._batch_size, order):
             yield x.shape[1], partial(self._gradient, x, y)
 
-    def _gradient(self, x: NDArray, y: NDArray, net: MLP, grads: Sequence[NDArray]) -> float:
-        """Piece by piece, so that activations stay in the cache however large the batch."""
-        n, loss = x.shape[1], 0.0
-        pieces = -(-n // piece_size(net.sizes))
+    def _gradient(self, x: NDArray, y: NDArray, net: MLP, grads: Sequence[NDArray]) -> float | NDArray:
+        """On the CPU piece by piece, so that activations stay in the cache however large the batch."""
+        n = x.shape[1]
+        pieces = -(-n // piece_size(net.sizes)) if self._device == "cpu" else 1
+        losses = []
         for k, (a, b) in enumerate(pairwise(n * i // pieces for i in range(pieces + 1))):
             memory = self._memories.get(b - a) or self._memories.setdefault(b - a, Memory(net, b - a))
             forward(net, x[:, a:b], memory, self._rng)
-            loss += float(backward(net, y[:, a:b], memory, self._part if k else grads, n))
+            losses.append(backward(net, y[:, a:b], memory, self._part if k else grads, n))
             if k:
                 for grad, part in zip(grads, self._part, strict=True):
                     grad += part
-        return loss
+        return losses[0] if pieces == 1 else sum(map(float, losses))
 
 
 def piece_size(sizes: Sequence[int]) -> int:

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
+from . import backend
 from .network import MLP
 
 
@@ -13,7 +14,7 @@ class Ensemble:
 
     Parameters
     ----------
-    sizes, negative_slope, dropout, dtype
+    sizes, negative_slope, dropout, dtype, device
         As for `MLP`.
     seeds : iterable of int
         One network a seed: ``nets[k]`` starts equal, bit for bit, to ``MLP(sizes, seed=seeds[k])``.
@@ -32,6 +33,7 @@ class Ensemble:
         negative_slope: float = 0.0,
         dropout: float = 0.0,
         dtype: DTypeLike = np.float32,
+        device: str = "cpu",
     ):
         if not isinstance(seeds, Iterable):
             raise ValueError(f"seeds is {seeds!r}: give one for each network, such as range({seeds})")
@@ -39,7 +41,7 @@ class Ensemble:
         if not self.seeds:
             raise ValueError("seeds is empty: give one for each network")
         drawn = [MLP(sizes, negative_slope, dropout, seed, dtype) for seed in self.seeds]
-        self._set_views(np.stack([net.params for net in drawn]), drawn[0])
+        self._set_views(backend.move(np.stack([net.params for net in drawn]), device), drawn[0])
 
     def _set_views(self, params: NDArray, like: MLP) -> None:
         self._params = params  # (K, P)
@@ -60,7 +62,21 @@ class Ensemble:
 
     @params.setter
     def params(self, values: ArrayLike) -> None:
-        self._params[...] = values
+        backend.fill(self._params, values)
+
+    @property
+    def device(self) -> str:
+        """Where the parameters are, "cpu" or "gpu"."""
+        return backend.device_of(self.params)
+
+    def to(self, device: str) -> "Ensemble":
+        """These networks on "cpu", "gpu" or "auto": itself if they are there, else a copy; errors as for `MLP.to`."""
+        params = backend.move(self.params, device)
+        if params is self.params:
+            return self
+        moved = Ensemble.__new__(Ensemble)
+        moved.__setstate__((self.seeds, params, self.nets[0]))
+        return moved
 
     def __len__(self) -> int:
         return len(self.nets)
@@ -70,7 +86,7 @@ class Ensemble:
 
     def __call__(self, x: ArrayLike) -> NDArray:
         """The outputs of all networks, one above the other: (K, n) or (K, n, outputs)."""
-        return np.stack([net(x) for net in self.nets])
+        return backend.array_module(self.device).stack([net(x) for net in self.nets])
 
     def __repr__(self) -> str:
         return f"Ensemble of {len(self)} times {self.nets[0]!r}"

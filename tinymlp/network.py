@@ -57,6 +57,9 @@ class MLP:
         by ``np.random.default_rng(seed)``, layer by layer.
     dtype : float dtype
         Of the parameters, and of all that is computed from them in training.
+    device : "cpu", "gpu" or "auto"
+        Where the parameters are, and where training computes: NumPy arrays, or CuPy arrays on a GPU. "auto" is the GPU
+        if there is one. Weights are drawn on the CPU, so that every device begins alike.
 
     Attributes
     ----------
@@ -67,7 +70,9 @@ class MLP:
     Raises
     ------
     ValueError
-        If sizes are not positive integers, or a slope, dropout or dtype is out of range.
+        If sizes are not positive integers, or a slope, dropout, dtype or device is out of range.
+    RuntimeError
+        If device is "gpu" and there is none, or no CuPy; it says what to install.
     """
 
     def __init__(
@@ -77,6 +82,7 @@ class MLP:
         dropout: float = 0.0,
         seed: int = 0,
         dtype: DTypeLike = np.float32,
+        device: str = "cpu",
     ):
         sizes = _check_sizes(sizes)
         if np.dtype(dtype).kind != "f":
@@ -86,7 +92,7 @@ class MLP:
             rng.uniform(-1 / np.sqrt(inputs), 1 / np.sqrt(inputs), outputs * (inputs + 1))
             for inputs, outputs in pairwise(sizes)
         ]
-        self._set(sizes, np.concatenate(draws).astype(dtype), negative_slope, dropout)
+        self._set(sizes, backend.move(np.concatenate(draws).astype(dtype), device), negative_slope, dropout)
 
     def _set(self, sizes: tuple[int, ...], params: NDArray, negative_slope: float, dropout: float) -> "MLP":
         if not 0 <= negative_slope <= 1:
@@ -109,7 +115,7 @@ class MLP:
 
     @params.setter
     def params(self, values: ArrayLike) -> None:
-        self._params[...] = values
+        backend.fill(self._params, values)
 
     @classmethod
     def from_params(
@@ -227,6 +233,7 @@ class MLP:
         Returns
         -------
         array, (n, outputs); with one input and one output the shape of x
+            On the device of the network.
         """
         xp = backend.array_module(self.device)
         values = xp.asarray(x, self.dtype)
@@ -251,16 +258,17 @@ class MLP:
         return self.copy(self.params.astype(dtype))
 
     def to(self, device: str) -> "MLP":
-        """This network on "cpu" or "gpu": itself if it is there, else a copy.
+        """This network on "cpu", "gpu" or, with "auto", the GPU if there is one: itself if it is there, else a copy.
 
         Raises
         ------
         ValueError, RuntimeError
-            If there is no such device, or it is not there (`backend.array_module`).
+            If there is no such device, or it is not there; as for `MLP`.
         """
-        if device == self.device:
+        params = backend.move(self.params, device)
+        if params is self.params:
             return self
-        return MLP.from_params(self.sizes, backend.move(self.params, device), self.negative_slope, self.dropout)
+        return MLP.from_params(self.sizes, params, self.negative_slope, self.dropout)
 
     def save(self, path: str | Path) -> None:
         """Write the network to this very path, in NumPy's npz format."""
@@ -286,4 +294,5 @@ class MLP:
         )
 
     def __repr__(self) -> str:
-        return f"MLP({list(self.sizes)}, negative_slope={self.negative_slope}, dtype={self.dtype})"
+        where = "" if self.device == "cpu" else ", device='gpu'"
+        return f"MLP({list(self.sizes)}, negative_slope={self.negative_slope}, dtype={self.dtype}{where})"

@@ -1,13 +1,17 @@
 """Adam and SGD: how a gradient changes the parameters.
 
 An optimizer sees flat arrays only, the parameters and the gradient of the loss by them, (P,) for a network and
-(K, P) for an ensemble. It makes its moments at the first step and keeps them.
+(K, P) for an ensemble, on the CPU or a GPU. It makes its moments at the first step, where the parameters are, and keeps
+them.
 """
 
 import math
 
 import numpy as np
 from numpy.typing import NDArray
+
+from . import kernels
+from .backend import array_module, device_of
 
 
 def _check(lr: float, weight_decay: float) -> None:
@@ -18,11 +22,9 @@ def _check(lr: float, weight_decay: float) -> None:
 
 
 def _check_fit(moment: NDArray, params: NDArray) -> None:
-    if moment.shape != params.shape or moment.dtype != params.dtype:
-        raise ValueError(
-            f"this optimizer holds the moments of {moment.shape} {moment.dtype} parameters, "
-            f"not of {params.shape} {params.dtype}: make a new one for another network"
-        )
+    if moment.shape != params.shape or moment.dtype != params.dtype or type(moment) is not type(params):
+        held, given = (f"{a.shape} {a.dtype} parameters on the {device_of(a)}" for a in (moment, params))
+        raise ValueError(f"this optimizer holds the moments of {held}, not of {given}: make a new one")
 
 
 class Adam:
@@ -34,7 +36,9 @@ class Adam:
     What is kept is M = m / (1 - b1) and V = v / (1 - b2), the running sums of g and g^2, as two rows of one array:
     then decay and accumulation are one operation each for both. With s = sqrt((1 - b2^t) / (1 - b2)) the step is
 
-        params -= [lr s (1 - b1) / (1 - b1^t)] * M / (sqrt(V) + eps s)
+        params -= rate * M / (sqrt(V) + eps s)           rate = lr s (1 - b1) / (1 - b1^t)
+
+    On a GPU the step is one CUDA kernel (``kernels/adam.cu``).
 
     Parameters
     ----------
@@ -70,27 +74,38 @@ class Adam:
 
     def step(self, params: NDArray, grad: NDArray) -> None:
         """Change params in place, given the gradient of the loss by them (same shape, left as it is)."""
-        if self._sums is None:
-            if params.dtype.type(self.eps) == 0:
-                raise ValueError(f"eps is {self.eps}, which {params.dtype} rounds to 0: give a larger one")
-            self._sums = np.zeros_like(params, shape=(2, *params.shape))
+        sums = self._begin(params) if self._sums is None else self._sums
+        _check_fit(sums[0], params)
+        self.t += 1
+        b1, b2 = self.betas
+        s = math.sqrt(_one_minus_power(b2, self.t) / (1 - b2))
+        rate, eps = self.lr * s * (1 - b1) / _one_minus_power(b1, self.t), self.eps * s
+        if device_of(params) == "gpu":
+            kernels.adam(params, grad, sums, self.betas, rate, eps, self.weight_decay)
+        else:
+            self._step(params, grad, sums, rate, eps)
+
+    def _begin(self, params: NDArray) -> NDArray:
+        if params.dtype.type(self.eps) == 0:
+            raise ValueError(f"eps is {self.eps}, which {params.dtype} rounds to 0: give a larger one")
+        xp = array_module(device_of(params))
+        self._sums = xp.zeros((2, *params.shape), params.dtype)  # M and V
+        if device_of(params) == "cpu":
             self._powers, self._update = np.empty_like(self._sums), np.empty_like(params)
             self._decay = np.empty_like(self._sums)
             self._decay[0], self._decay[1] = self.betas
-        _check_fit(self._sums[0], params)
-        powers, sums, update = self._powers, self._sums, self._update
+        return self._sums
+
+    def _step(self, params: NDArray, grad: NDArray, sums: NDArray, rate: float, eps: float) -> None:
+        powers, update = self._powers, self._update
         powers[0] = grad + self.weight_decay * params if self.weight_decay else grad
         np.multiply(powers[0], powers[0], out=powers[1])
         np.multiply(sums, self._decay, out=sums)
         np.add(sums, powers, out=sums)
-
-        self.t += 1
-        b1, b2 = self.betas
-        s = math.sqrt(_one_minus_power(b2, self.t) / (1 - b2))
         np.sqrt(sums[1], out=update)
-        np.add(update, self.eps * s, out=update)
+        np.add(update, eps, out=update)
         np.divide(sums[0], update, out=update)
-        np.multiply(update, self.lr * s * (1 - b1) / _one_minus_power(b1, self.t), out=update)
+        np.multiply(update, rate, out=update)
         np.subtract(params, update, out=params)
 
 
@@ -123,7 +138,7 @@ class SGD:
     def step(self, params: NDArray, grad: NDArray) -> None:
         """Change params in place, given the gradient of the loss by them (same shape, left as it is)."""
         if self._velocity is None:
-            self._velocity = np.zeros_like(params)
+            self._velocity = array_module(device_of(params)).zeros_like(params)
         _check_fit(self._velocity, params)
         self._velocity *= self.momentum
         self._velocity += grad + self.weight_decay * params

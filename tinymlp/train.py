@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from .backend import blas_threads
+from .backend import array_module, blas_threads, move
 from .data import Dataset
 from .engines import ENGINES, Engine
 from .ensemble import Ensemble
@@ -39,6 +39,8 @@ class History:
         function, which has no samples).
     snapshots : dict from int to array
         A copy of ``params`` after so many epochs, 0 being before the first.
+
+    All are NumPy arrays, wherever the network is.
     """
 
     losses: NDArray
@@ -100,6 +102,8 @@ def train(
     Parameters
     ----------
     net : MLP or Ensemble
+        On either device. On a GPU, nothing comes back to the CPU before the end, a snapshot or a callback; so a loss
+        that is not finite is noticed only then.
     data : Dataset or Moments
         A Dataset for either engine. Moments for ``engine="segments"``: `Moments.of(data)`, which saves summing the same
         data up for every call, or `Moments.of_function`, a function itself without samples.
@@ -154,10 +158,42 @@ def train(
     rng = np.random.default_rng(seed)
     source = ENGINES[engine](first, data, batch_size, shuffle, rng)
 
-    grad = np.empty_like(net.params)
+    xp = array_module(first.device)
+    grad = xp.empty_like(net.params)
     grads = [layer_views(row, first.sizes) for row in grad.reshape(len(nets), -1)]
+    good, alive = net.params.copy(), True  # the parameters after the last epoch that had no NaN; whether there was none
+    unread: list[tuple[list[float], NDArray]] = []  # what epochs gave, still on the device
     rows: list[NDArray] = []  # of each epoch, the losses and the article's, (2, K)
-    kept = {0: net.params.copy()} if 0 in wanted else {}
+    kept = {0: move(net.params.copy(), "cpu")} if 0 in wanted else {}
+
+    def one_epoch() -> tuple[list[float], NDArray]:
+        """A step a batch. The sizes of the batches; their losses and a row of 0, or NaN for a network that has one."""
+        sizes: list[float] = []
+        losses: list[float | NDArray] = []
+        for n, gradient in source.epoch():
+            sizes.append(n)
+            losses += [gradient(one, grads[k]) for k, one in enumerate(nets)]
+            optimizer.step(net.params, grad)
+        losses += list((0 * net.params.reshape(len(nets), -1)).sum(axis=1))
+        return sizes, xp.array(losses).reshape(-1, len(nets))  # (batches + 1, K)
+
+    def read() -> None:
+        """Fetch the losses of the epochs since the last time. At a NaN, go back to before that epoch."""
+        if not unread:
+            return
+        sizes = unread[0][0]
+        table = move(xp.stack([losses for _, losses in unread]), "cpu").astype(np.float64)  # (epochs, batches + 1, K)
+        losses, nan = table[:, :-1], table[:, -1]
+        totals = np.cumsum(losses * np.array(sizes)[:, None], axis=1)[:, -1] + nan
+        article_totals = np.cumsum(losses, axis=1)[:, -1]
+        fresh = np.stack([totals / sum(sizes), article_totals / (batch_size or sum(sizes))], axis=1)  # (epochs, 2, K)
+        finite = np.isfinite(fresh).all(axis=(1, 2))
+        fine = len(fresh) if finite.all() else int(finite.argmin())
+        rows.extend(fresh[:fine])
+        unread.clear()
+        if fine < len(fresh):
+            net.params[...] = good
+            raise TrainingDiverged(_diverged(len(rows) + 1, fresh[fine, 0]), history())
 
     def history() -> History:
         table = np.reshape(rows, (-1, 2, len(nets)))
@@ -165,36 +201,24 @@ def train(
             table = table[:, :, 0]
         return History(table[:, 0], table[:, 1], kept)
 
-    def one_epoch() -> NDArray:
-        """A step a batch; the losses of every network, and the article's, (2, K); NaN if parameters are not finite."""
-        total, article_total = np.zeros((2, len(nets)))
-        samples = 0
-        for n, gradient in source.epoch():
-            for k, one in enumerate(nets):
-                loss = gradient(one, grads[k])
-                total[k] += loss * n
-                article_total[k] += loss
-            samples += n
-            optimizer.step(net.params, grad)
-        total[~np.isfinite(net.params.reshape(len(nets), -1)).all(axis=1)] = np.nan
-        return np.array([total / samples, article_total / (batch_size or samples)])
-
     numbers = range(1, epochs + 1)
     try:
         with blas_threads(max(first.sizes)):
             for epoch in tqdm(numbers, unit="epoch") if progress else numbers:
-                before = net.params.copy()
                 with np.errstate(all="ignore"):
-                    row = one_epoch()
-                if not np.isfinite(row).all():
-                    net.params[...] = before
-                    raise TrainingDiverged(_diverged(epoch, row[0]), history())
-                rows.append(row)
+                    unread.append(one_epoch())
+                    alive = alive & xp.isfinite(unread[-1][1].sum())
+                    xp.copyto(good, net.params, where=alive)
+                    dead = first.device == "cpu" and not alive  # on a GPU, to ask is to wait
+                    if dead or epoch in wanted or callback is not None or epoch == epochs:
+                        read()
                 if epoch in wanted:
-                    kept[epoch] = net.params.copy()
+                    kept[epoch] = move(net.params.copy(), "cpu")
                 if callback is not None:
-                    callback(epoch, net, row[0] if isinstance(net, Ensemble) else float(row[0, 0]))
+                    row = rows[-1][0]
+                    callback(epoch, net, row if isinstance(net, Ensemble) else float(row[0]))
     except KeyboardInterrupt:
+        read()
         raise TrainingInterrupted(history()) from None
     return history()
 

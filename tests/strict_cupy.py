@@ -1,0 +1,206 @@
+"""A stand-in for CuPy, made of NumPy and of kernels on the CPU, so that the GPU's path runs where there is no GPU.
+
+It is as strict as CuPy, and stricter: no NumPy array gets in or out but through ``asarray`` and ``get``, every look at
+a value is counted in ``reads``, ``empty`` holds NaN, and kernels refuse arguments of a wrong type. It has only the
+names that our code uses, with CuPy's signatures; before one is added, CuPy's documentation is to be read. What it cannot show
+is what CuPy itself does: ``tests/gpu`` runs the same tests on the real one.
+"""
+
+from functools import cache
+from types import SimpleNamespace
+
+import numpy as np
+
+from tinymlp.kernels import on_cpu
+
+__version__ = "stand-in"
+reads = 0
+
+
+def is_available():
+    return True
+
+
+class ndarray:
+    __array_ufunc__ = None  # NumPy's scalars ask ours first
+
+    def __init__(self, host):
+        self.host = host
+
+    shape = property(lambda self: self.host.shape)
+    dtype = property(lambda self: self.host.dtype)
+    size = property(lambda self: self.host.size)
+    ndim = property(lambda self: self.host.ndim)
+    flags = property(lambda self: self.host.flags)
+    T = property(lambda self: ndarray(self.host.T))
+    device = SimpleNamespace(id=0)
+
+    def get(self):
+        global reads
+        reads += 1
+        return self.host.copy()
+
+    def __array__(self, *args, **kwargs):
+        raise TypeError("Implicit conversion to a NumPy array is not allowed.")
+
+    def __float__(self):
+        return float(self.get())
+
+    def __bool__(self):
+        return bool(self.get())
+
+    def __len__(self):
+        return len(self.host)
+
+    def __iter__(self):
+        return map(ndarray, (self.host[i, ...] for i in range(len(self.host))))
+
+    def __getitem__(self, key):
+        return ndarray(self.host[_index(key)])
+
+    def __setitem__(self, key, value):
+        self.host[_index(key)] = _number(value)
+
+    def copy(self):
+        return ndarray(self.host.copy())
+
+    def astype(self, dtype):
+        return ndarray(self.host.astype(dtype))
+
+    def reshape(self, *shape):
+        return ndarray(self.host.reshape(*shape))
+
+    def sum(self, axis=None):
+        return ndarray(np.asarray(self.host.sum(axis)))
+
+    def __iadd__(self, other):
+        self.host += _number(other)
+        return self
+
+    def __isub__(self, other):
+        self.host -= _number(other)
+        return self
+
+    def __imul__(self, other):
+        self.host *= _number(other)
+        return self
+
+
+def _operator(name):
+    return lambda self, other: ndarray(np.asarray(getattr(self.host, name)(_number(other))))
+
+
+for name in ("add", "radd", "sub", "rsub", "mul", "rmul", "truediv", "and", "rand", "matmul", "gt", "ge"):
+    setattr(ndarray, f"__{name}__", _operator(f"__{name}__"))
+
+
+def _number(value):
+    """A number, or what an array of ours holds."""
+    if isinstance(value, np.ndarray):
+        raise TypeError("Unsupported type <class 'numpy.ndarray'>")
+    return value.host if isinstance(value, ndarray) else value
+
+
+def _index(key):
+    return tuple(map(_number, key)) if isinstance(key, tuple) else _number(key)
+
+
+def asarray(values, dtype=None):
+    return values if isinstance(values, ndarray) and dtype in (None, values.dtype) else array(values, dtype)
+
+
+def array(values, dtype=None):
+    """Of numbers, of a NumPy array, or of a list of arrays of ours, which must be of one dtype."""
+    if isinstance(values, list) and values and isinstance(values[0], ndarray):
+        assert len({(value.shape, value.dtype) for value in values}) == 1
+        values = [value.host for value in values]
+    return ndarray(np.array(values.host if isinstance(values, ndarray) else values, dtype))
+
+
+def empty(shape, dtype=float):
+    return ndarray(np.full(shape, np.nan).astype(dtype))
+
+
+def empty_like(a):
+    return empty(a.shape, a.dtype)
+
+
+def zeros(shape, dtype=float):
+    return ndarray(np.zeros(shape, dtype))
+
+
+def zeros_like(a):
+    return zeros(a.shape, a.dtype)
+
+
+def ones(shape, dtype=float):
+    return ndarray(np.ones(shape, dtype))
+
+
+def ascontiguousarray(a):
+    return ndarray(np.ascontiguousarray(_ours(a)))
+
+
+def stack(arrays):
+    return ndarray(np.stack([_ours(a) for a in arrays]))
+
+
+def isfinite(a):
+    return ndarray(np.asarray(np.isfinite(_ours(a))))
+
+
+def maximum(a, b):
+    return ndarray(np.maximum(_ours(a), _number(b)))
+
+
+def multiply(a, b, out):
+    np.multiply(_ours(a), _number(b), out=_ours(out))
+    return out
+
+
+def dot(a, b, out):
+    if not out.flags.c_contiguous or not a.dtype == b.dtype == out.dtype:
+        raise ValueError("Output array must be C-contiguous")
+    np.matmul(_ours(a), _ours(b), out=_ours(out))
+    return out
+
+
+def copyto(dst, src, where):
+    np.copyto(_ours(dst), _ours(src), where=_ours(where))
+
+
+def _ours(a):
+    if not isinstance(a, ndarray):
+        raise TypeError(f"Unsupported type {type(a)}")
+    return a.host
+
+
+_compiled = cache(on_cpu.RawModule)
+
+
+class RawModule:
+    def __init__(self, *, code, options, name_expressions):
+        assert all(option.startswith("-") for option in options)  # they are for NVRTC
+        self.module = _compiled(code=code, name_expressions=tuple(name_expressions))
+
+    def get_function(self, name):
+        kernel = self.module.get_function(name)
+        return lambda grid, block, args: kernel(grid, block, tuple(map(_number, args)))
+
+
+cuda = SimpleNamespace(
+    runtime=SimpleNamespace(
+        getDevice=lambda: 0,
+        getDeviceCount=lambda: 1,
+        runtimeGetVersion=lambda: 13020,
+        driverGetVersion=lambda: 13000,
+        getDeviceProperties=lambda number: {
+            "name": b"A GPU of paper",
+            "totalGlobalMem": 80 * 2**30,
+            "multiProcessorCount": 132,
+            "major": 9,
+            "minor": 0,
+            "sharedMemPerBlockOptin": 227 * 2**10,
+        },
+    )
+)
