@@ -2,8 +2,8 @@
 
 It is as strict as CuPy, and stricter: no NumPy array gets in or out but through ``asarray`` and ``get``, every look at
 a value is counted in ``reads``, ``empty`` holds NaN, and kernels refuse arguments of a wrong type. It has only the
-names that our code uses, with CuPy's signatures; before one is added, CuPy's documentation is to be read. What it cannot show
-is what CuPy itself does: ``tests/gpu`` runs the same tests on the real one.
+names that our code uses, with CuPy's signatures; before one is added, CuPy's documentation is to be read. What it
+cannot show is what CuPy itself does: ``tests/gpu`` runs the same tests on the real one.
 """
 
 from functools import cache
