@@ -23,8 +23,8 @@ print("No GPU: what follows runs on the CPU, and its times say nothing about GPU
 # %% [markdown]
 # ## Arrays that live elsewhere
 #
-# CuPy is NumPy with other memory: the same names and shapes, but the numbers lie on the GPU. `asarray` brings them there
-# and `get` back; mixing the two is an error.
+# CuPy is NumPy with other memory: the same names and shapes, but numbers lie on the GPU. `asarray` brings them there and
+# `get` back; mixing the two is an error.
 
 # %%
 xp = array_module(device)  # cupy or numpy
@@ -58,7 +58,7 @@ for n in (1_000, 1_000_000):
 LINE = "a = 0.01f * z > z ? 0.01f * z : z"
 
 # %% [markdown]
-# CuPy's ElementwiseKernel makes a kernel of such a line: it writes around it which thread takes which element, like this:
+# CuPy's ElementwiseKernel makes a kernel of such a line. It writes around it which thread takes which element, so:
 
 # %%
 AROUND_IT = """
