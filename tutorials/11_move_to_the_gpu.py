@@ -23,7 +23,7 @@ print("No GPU: what follows runs on the CPU, and its times say nothing about GPU
 # %% [markdown]
 # ## Arrays that live elsewhere
 #
-# CuPy is NumPy with other memory: the same names and shapes, but numbers lie on the GPU. `asarray` brings them there and
+# CuPy is NumPy with other memory: the same names and shapes, but numbers lie on the GPU. `asarray` brings them there,
 # `get` back; mixing the two is an error.
 
 # %%
