@@ -97,6 +97,16 @@ def test_adam(cupy, n, dtype, steps):
 
 
 @both_types
+def test_few_threads_for_many_elements(cupy, dtype, monkeypatch):
+    """Catches: elements past the first stride that are left out or done twice."""
+    monkeypatch.setattr(kernels, "BLOCKS", 3)
+    test_leaky_relu(cupy, 10_003, dtype, 0.01)
+    test_leaky_relu_backward(cupy, 10_003, dtype, 0.01)
+    test_mean_squared_error(cupy, 10_003, dtype)
+    test_adam(cupy, 10_003, dtype, 2)
+
+
+@both_types
 def test_adam_is_adam(cupy, dtype):
     """Catches: a mistake that both twins share. m, v and params as the paper has them, in float64."""
     n, b1, b2, lr, decay = 1000, 0.8, 0.99, 0.02, 0.1
