@@ -90,7 +90,7 @@ def _operator(name):
     return lambda self, other: ndarray(np.asarray(getattr(self.host, name)(_number(other))))
 
 
-for name in ("add", "radd", "sub", "rsub", "mul", "rmul", "truediv", "and", "rand", "matmul", "gt", "ge"):
+for name in ("add", "radd", "sub", "rsub", "mul", "rmul", "truediv", "and", "matmul", "gt", "ge"):
     setattr(ndarray, f"__{name}__", _operator(f"__{name}__"))
 
 
@@ -165,8 +165,8 @@ def dot(a, b, out):
     return out
 
 
-def copyto(dst, src, where):
-    np.copyto(_ours(dst), _ours(src), where=_ours(where))
+def where(condition, x, y):
+    return ndarray(np.where(_ours(condition), _ours(x), _ours(y)))
 
 
 def _ours(a):

@@ -8,7 +8,7 @@ import sys
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from multiprocessing import active_children, get_context
 from pathlib import Path
 
@@ -52,7 +52,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="tinymlp", description="A microscope for small ReLU networks: train one on a function, see its segments."
     )
-    parser.add_argument("--version", action="version", version=f"tinymlp {version('tinymlp')}")
+    parser.add_argument("--version", action="version", version=f"tinymlp {_version()}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
     def command(name: str, run: Callable[[argparse.Namespace], None], help: str) -> argparse.ArgumentParser:
@@ -100,6 +100,13 @@ def _parser() -> argparse.ArgumentParser:
 
     command("devices", _devices, "Tell what there is to compute on, and what a GPU here would need.")
     return parser
+
+
+def _version() -> str:
+    try:
+        return version("tinymlp")
+    except PackageNotFoundError:
+        return "from a checkout, not installed"
 
 
 def _seed(text: str) -> int:

@@ -207,8 +207,8 @@ def train(
             for epoch in tqdm(numbers, unit="epoch") if progress else numbers:
                 with np.errstate(all="ignore"):
                     unread.append(one_epoch())
-                    alive = alive & xp.isfinite(unread[-1][1].sum())
-                    xp.copyto(good, net.params, where=alive)
+                    alive = xp.isfinite(unread[-1][1].sum()) & alive
+                    good = xp.where(alive, net.params, good)
                     dead = first.device == "cpu" and not alive  # on a GPU, to ask is to wait
                     if dead or epoch in wanted or callback is not None or epoch == epochs:
                         read()
