@@ -2,7 +2,7 @@
 
 import pytest
 
-pytest.register_assert_rewrite("kernel_checks", "device_checks")
+pytest.register_assert_rewrite("kernel_checks", "device_checks", "train_checks")
 
 
 def pytest_addoption(parser):

@@ -70,6 +70,9 @@ class ndarray:
     def reshape(self, *shape):
         return ndarray(self.host.reshape(*shape))
 
+    def transpose(self, *axes):
+        return ndarray(self.host.transpose(*axes))
+
     def sum(self, axis=None):
         return ndarray(np.asarray(self.host.sum(axis)))
 
@@ -145,6 +148,10 @@ def stack(arrays):
     return ndarray(np.stack([_ours(a) for a in arrays]))
 
 
+def concatenate(arrays, axis=0):
+    return ndarray(np.concatenate([_ours(a) for a in arrays], axis))
+
+
 def isfinite(a):
     return ndarray(np.asarray(np.isfinite(_ours(a))))
 
@@ -184,8 +191,18 @@ class RawModule:
         self.module = _compiled(code=code, name_expressions=tuple(name_expressions))
 
     def get_function(self, name):
-        kernel = self.module.get_function(name)
-        return lambda grid, block, args: kernel(grid, block, tuple(map(_number, args)))
+        return RawKernel(self.module.get_function(name))
+
+
+class RawKernel:
+    max_dynamic_shared_size_bytes = 48 * 1024
+
+    def __init__(self, kernel):
+        self.kernel = kernel
+
+    def __call__(self, grid, block, args, *, shared_mem=0):
+        self.kernel.max_dynamic_shared_size_bytes = self.max_dynamic_shared_size_bytes
+        self.kernel(grid, block, tuple(map(_number, args)), shared_mem=shared_mem)
 
 
 cuda = SimpleNamespace(

@@ -10,11 +10,13 @@ data is the way to read the code:
     ensemble    Ensemble: many networks at once
     backprop    forward and backward, by hand
     kernels     the same on a GPU, in CUDA, where each number is treated by itself; kernels.on_cpu runs them without one
+                (kernels.fused is training as a whole)
     optim       Adam, SGD
     regions     the heart: the on/off pattern of every hidden unit along x; rounding bounds its errors
     moments     Moments: what the squared error needs of samples, or of a function by its integrals
     segment_gradient   backpropagation whose samples are lines
     engines     from data to gradients, sample by sample or by segments
+    runners     through the epochs: step by step, or many networks in one launch
     train       train() and its History
     rational    the same in rational numbers, with nothing rounded
     exact       find_regions(): the regions proven, by rational numbers where float64 leaves a doubt

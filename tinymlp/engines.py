@@ -18,7 +18,7 @@ from .moments import Moments
 from .network import MLP, layer_views
 from .segment_gradient import segment_gradient
 
-Engine = Literal["samples", "segments"]
+Engine = Literal["samples", "segments", "fused", "auto"]
 # Writes it into one (out, in + 1) array a layer; gives the loss: a number, or an array of shape () on the GPU.
 Gradient = Callable[[MLP, Sequence[NDArray]], float | NDArray]
 

@@ -74,16 +74,31 @@ class Adam:
 
     def step(self, params: NDArray, grad: NDArray) -> None:
         """Change params in place, given the gradient of the loss by them (same shape, left as it is)."""
-        sums = self._begin(params) if self._sums is None else self._sums
-        _check_fit(sums[0], params)
-        self.t += 1
-        b1, b2 = self.betas
-        s = math.sqrt(_one_minus_power(b2, self.t) / (1 - b2))
-        rate, eps = self.lr * s * (1 - b1) / _one_minus_power(b1, self.t), self.eps * s
+        sums, ((factor, eps),) = self.ahead(params, 1)
+        rate = self.lr * factor
         if device_of(params) == "gpu":
             kernels.adam(params, grad, sums, self.betas, rate, eps, self.weight_decay)
         else:
             self._step(params, grad, sums, rate, eps)
+
+    def ahead(self, params: NDArray, steps: int) -> tuple[NDArray, list[tuple[float, float]]]:
+        """For whoever takes the next steps itself, such as a kernel: what it needs; they count as taken.
+
+        Returns
+        -------
+        sums : array, (2, *shape of params)
+            M and V, to be changed in place.
+        factors : list of (float, float)
+            For each step rate / lr and eps s.
+        """
+        sums = self._begin(params) if self._sums is None else self._sums
+        _check_fit(sums[0], params)
+        (b1, b2), factors = self.betas, []
+        for t in range(self.t + 1, self.t + steps + 1):
+            s = math.sqrt(_one_minus_power(b2, t) / (1 - b2))
+            factors.append((s * (1 - b1) / _one_minus_power(b1, t), self.eps * s))
+        self.t += steps
+        return sums, factors
 
     def _begin(self, params: NDArray) -> NDArray:
         if params.dtype.type(self.eps) == 0:

@@ -1,9 +1,9 @@
 """train(): epochs over batches, and the History of what happened."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from numbers import Integral
-from typing import Protocol
+from typing import get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,18 +11,11 @@ from tqdm import tqdm
 
 from .backend import array_module, blas_threads, move
 from .data import Dataset
-from .engines import ENGINES, Engine
+from .engines import Engine
 from .ensemble import Ensemble
 from .moments import Moments
-from .network import MLP, layer_views
-from .optim import Adam
-
-
-class Optimizer(Protocol):
-    """Anything that changes parameters in place, given a gradient of the same shape: `Adam`, `SGD`, or your own."""
-
-    def step(self, params: NDArray, grad: NDArray) -> None:
-        """Change params in place; grad has their shape."""
+from .network import MLP
+from .runners import Optimizer, runner
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,11 +80,11 @@ def train(
     net: MLP | Ensemble,
     data: Dataset | Moments,
     epochs: int,
-    lr: float = 0.01,
+    lr: float | Sequence[float] = 0.01,
     batch_size: int | None = 1280,
     shuffle: bool = True,
     optimizer: Optimizer | None = None,
-    seed: int | np.random.Generator = 0,
+    seed: int | np.random.Generator | Sequence[int] | Sequence[np.random.Generator] = 0,
     snapshots: Iterable[int] | None = None,
     callback: Callable[[int, MLP | Ensemble, float | NDArray], object] | None = None,
     progress: bool = False,
@@ -109,8 +102,9 @@ def train(
         data up for every call, or `Moments.of_function`, a function itself without samples.
     epochs : int
         How many times to go through the data.
-    lr : float
-        Learning rate of the `Adam` made for this call. An ``optimizer`` of yours has its own and ignores this.
+    lr : float or sequence of float
+        Learning rate of the `Adam` made for this call; for an ensemble also a list, one for each network. An
+        ``optimizer`` of yours has its own and ignores this.
     batch_size : int
         Samples a step; the last batch of an epoch may be smaller. None for all of them.
     shuffle : bool
@@ -119,21 +113,26 @@ def train(
         network can learn.
     optimizer : Adam or SGD
         Keeps its moments, so handing the same one to the next call goes on where it stopped.
-    seed : int or Generator
+    seed : int or Generator, or a sequence of either
         Of the shuffling and of dropout. A second call with the same integer repeats the orders of the first; a
-        Generator goes on where the first call left it. The networks of an ensemble see the same batches, so each learns
-        what it would learn alone, bit for bit (with dropout, each draws units of its own).
+        Generator goes on where the first call left it. The networks of an ensemble see the same batches, or with a
+        list, one for each, batches of their own; either way each learns what it would learn alone, bit for bit (but
+        with dropout and one seed, each draws units of its own).
     snapshots : iterable of int
         After how many epochs to keep a copy of the parameters, from 0 to ``epochs``.
     callback : callable
         Called as ``callback(epoch, net, loss)`` after every epoch, counted from 1.
     progress : bool
         Show a progress bar.
-    engine : "samples" or "segments"
+    engine : "samples", "segments", "fused" or "auto"
         How gradients are found. "samples" is backpropagation over every sample of the batch. "segments" needs the
         samples only once, to sum them up; then a step takes as long for a million as for a thousand
         (`segment_gradient`). It is for networks of one input without dropout, with ``batch_size=None`` or
         ``shuffle=False``; its batches are slices of the samples in order of x, and it computes in float64.
+        "fused" is "samples" with all steps in one CUDA kernel that trains every network of an ensemble side by side:
+        for networks on a GPU, float32, one input and output, up to 4 hidden layers of up to 64 units, with Adam and
+        without dropout. It sums in another order, so its digits are not those of "samples"; its own are the same in
+        every run. "auto" is "fused" where that can be, else "samples".
 
     Returns
     -------
@@ -151,69 +150,57 @@ def train(
     TrainingInterrupted
         At Ctrl-C; a KeyboardInterrupt that has the history so far.
     """
-    wanted = _check(net, data, epochs, batch_size, optimizer, snapshots, callback, engine)
-    optimizer = optimizer or Adam(lr)
-    nets = [net] if isinstance(net, MLP) else net.nets
-    first = nets[0]
-    rng = np.random.default_rng(seed)
-    source = ENGINES[engine](first, data, batch_size, shuffle, rng)
+    wanted = _check(net, data, epochs, lr, batch_size, optimizer, seed, snapshots, callback, engine)
+    seeds = seed if isinstance(seed, Sequence) else [seed]  # of all networks, or of each
+    networks = 1 if isinstance(net, MLP) else len(net)
+    sizes = net.sizes if isinstance(net, MLP) else net.nets[0].sizes
+    run = runner(net, data, lr, batch_size, shuffle, optimizer, [np.random.default_rng(s) for s in seeds], engine)
+    xp = array_module(net.device)
 
-    xp = array_module(first.device)
-    grad = xp.empty_like(net.params)
-    grads = [layer_views(row, first.sizes) for row in grad.reshape(len(nets), -1)]
-    good, alive = net.params.copy(), True  # the parameters after the last epoch that had no NaN; whether there was none
-    unread: list[tuple[list[float], NDArray]] = []  # what epochs gave, still on the device
+    unread: list[NDArray] = []  # what epochs gave, (epochs, batches + 1, K), still on the device
     rows: list[NDArray] = []  # of each epoch, the losses and the article's, (2, K)
-    kept = {0: move(net.params.copy(), "cpu")} if 0 in wanted else {}
-
-    def one_epoch() -> tuple[list[float], NDArray]:
-        """A step a batch. The sizes of the batches; their losses and a row of 0, or NaN for a network that has one."""
-        sizes: list[float] = []
-        losses: list[float | NDArray] = []
-        for n, gradient in source.epoch():
-            sizes.append(n)
-            losses += [gradient(one, grads[k]) for k, one in enumerate(nets)]
-            optimizer.step(net.params, grad)
-        losses += list((0 * net.params.reshape(len(nets), -1)).sum(axis=1))
-        return sizes, xp.array(losses).reshape(-1, len(nets))  # (batches + 1, K)
+    kept = {0: net.params.copy()} if 0 in wanted else {}  # likewise
 
     def read() -> None:
         """Fetch the losses of the epochs since the last time. At a NaN, go back to before that epoch."""
         if not unread:
             return
-        sizes = unread[0][0]
-        table = move(xp.stack([losses for _, losses in unread]), "cpu").astype(np.float64)  # (epochs, batches + 1, K)
+        table = move(xp.concatenate(unread), "cpu").astype(np.float64)
+        unread.clear()
         losses, nan = table[:, :-1], table[:, -1]
-        totals = np.cumsum(losses * np.array(sizes)[:, None], axis=1)[:, -1] + nan
+        totals = np.cumsum(losses * np.array(run.sizes)[:, None], axis=1)[:, -1] + nan
         article_totals = np.cumsum(losses, axis=1)[:, -1]
-        fresh = np.stack([totals / sum(sizes), article_totals / (batch_size or sum(sizes))], axis=1)  # (epochs, 2, K)
+        whole = sum(run.sizes)
+        fresh = np.stack([totals / whole, article_totals / (batch_size or whole)], axis=1)  # (epochs, 2, K)
         finite = np.isfinite(fresh).all(axis=(1, 2))
         fine = len(fresh) if finite.all() else int(finite.argmin())
         rows.extend(fresh[:fine])
-        unread.clear()
         if fine < len(fresh):
-            net.params[...] = good
+            run.rewind(len(rows))
             raise TrainingDiverged(_diverged(len(rows) + 1, fresh[fine, 0]), history())
 
     def history() -> History:
-        table = np.reshape(rows, (-1, 2, len(nets)))
+        table = np.reshape(rows, (-1, 2, networks))
         if isinstance(net, MLP):
             table = table[:, :, 0]
-        return History(table[:, 0], table[:, 1], kept)
+        fine = [epoch for epoch in kept if epoch <= len(rows)]
+        snapshots = move(xp.stack([kept[epoch] for epoch in fine]), "cpu") if fine else ()
+        return History(table[:, 0], table[:, 1], dict(zip(fine, snapshots, strict=True)))
 
-    numbers = range(1, epochs + 1)
+    epoch, stops = 0, wanted | {epochs}
     try:
-        with blas_threads(max(first.sizes)):
-            for epoch in tqdm(numbers, unit="epoch") if progress else numbers:
+        with blas_threads(max(sizes)), tqdm(total=epochs, unit="epoch", disable=not progress) as bar:
+            while epoch < epochs:
+                next_stop = epoch + 1 if callback else min(stop for stop in stops if stop > epoch)
+                count = min(next_stop - epoch, run.most)
                 with np.errstate(all="ignore"):
-                    unread.append(one_epoch())
-                    alive = xp.isfinite(unread[-1][1].sum()) & alive
-                    good = xp.where(alive, net.params, good)
-                    dead = first.device == "cpu" and not alive  # on a GPU, to ask is to wait
-                    if dead or epoch in wanted or callback is not None or epoch == epochs:
-                        read()
+                    unread.append(run.epochs(count))
+                epoch += count
+                if run.stuck or callback is not None or epoch == epochs:
+                    read()
+                bar.update(count)
                 if epoch in wanted:
-                    kept[epoch] = move(net.params.copy(), "cpu")
+                    kept[epoch] = net.params.copy()
                 if callback is not None:
                     row = rows[-1][0]
                     callback(epoch, net, row if isinstance(net, Ensemble) else float(row[0]))
@@ -232,15 +219,20 @@ def _check(
     net: MLP | Ensemble,
     data: Dataset | Moments,
     epochs: int,
+    lr: object,
     batch_size: int | None,
     optimizer: Optimizer | None,
+    seed: object,
     snapshots: Iterable[int] | None,
     callback: object,
     engine: str,
 ) -> set[int]:
     """The epochs to keep; ValueError or TypeError for arguments that cannot be meant."""
-    if engine not in list(ENGINES):
-        raise ValueError(f"engine is {engine!r}: give one of {', '.join(ENGINES)}")
+    if engine not in get_args(Engine):
+        raise ValueError(f"engine is {engine!r}: give one of {', '.join(get_args(Engine))}")
+    for name, values in (("lr", lr), ("seed", seed)):
+        if np.ndim(values) and len(values) != (1 if isinstance(net, MLP) else len(net)):  # type: ignore[arg-type]
+            raise ValueError(f"{name} has {len(values)} numbers: give one, or one for each network")  # type: ignore[arg-type]
     if not isinstance(data, Dataset | Moments):
         raise TypeError(f"data is a {type(data).__name__}: give a Dataset, as in Dataset(x, y), or sample a function")
     if optimizer is not None and (isinstance(optimizer, type) or not hasattr(optimizer, "step")):

@@ -6,8 +6,10 @@ import re
 import pytest
 
 from tinymlp import kernels
+from tinymlp.kernels import fused
 
-ARCHITECTURES = [75, 80, 86, 90, 100, 120]  # Turing, Ampere (A100, consumer), Hopper, Blackwell (B200, consumer)
+# The KiB of shared memory of a block on Turing, Ampere (A100, consumer), Hopper, Blackwell (B200, consumer)
+ARCHITECTURES = {75: 64, 80: 163, 86: 99, 90: 227, 100: 227, 120: 99}
 
 NONE = re.compile(r"\b0 bytes stack frame, 0 bytes spill stores, 0 bytes spill loads")
 
@@ -33,9 +35,9 @@ def nvrtc(request, need):
         reason, program = f"no NVRTC ({error}): pip install '.[kernels]'", None
     need(request, "--require-compilers", program, reason)
 
-    def compile_(source, names, architecture):
+    def compile_(source, names, architecture, options=kernels.OPTIONS):
         log = io.StringIO()
-        options = (*kernels.OPTIONS, f"-arch=sm_{architecture}", "--ptxas-options=-v")
+        options = (*options, f"-arch=sm_{architecture}", "--ptxas-options=-v")
         binary, _ = program(source, "kernels.cu", name_expressions=names, method="cubin").compile(options, log)
         assert binary.startswith(b"\x7fELF")
         return re.findall(r".*spill.*", log.getvalue())
@@ -49,6 +51,19 @@ def test_no_kernel_spills(nvrtc, file, architecture):
     """Catches: code that g++ takes and NVRTC does not; registers that overflow into memory."""
     names = kernels.instances(file)
     spills = nvrtc(kernels.source(file), names, architecture)
+    assert len(spills) == len(names)
+    for line in spills:
+        assert NONE.search(line), line
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_no_build_of_the_training_kernel_spills(nvrtc, architecture):
+    """Catches: a build, out of all that `fused.configuration` gives for a GPU, that overflows its registers."""
+    limit = 1024 * ARCHITECTURES[architecture]
+    builds = {fused.configuration([width] * layers, limit) for width in range(1, 65) for layers in fused.LAYERS}
+    names = [build.name for build in builds if build]
+    assert len(names) >= 17
+    spills = nvrtc(kernels.source("train"), names, architecture, fused.OPTIONS)
     assert len(spills) == len(names)
     for line in spills:
         assert NONE.search(line), line

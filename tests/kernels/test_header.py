@@ -58,6 +58,24 @@ template <typename T> __global__ void overrun(T* x, long long n) {
 }"""
 
 
+SUMS = """
+template <typename T> __global__ void sums(T* x, int lanes) {   // each thread gets its warp's sum
+    const int i = blockIdx.x * blockDim.x + threadIdx.x;
+    T sum = x[i];
+    if (threadIdx.x % 32 < lanes)
+        for (int other = 16; other > 0; other /= 2) sum += __shfl_xor_sync(0xffffffffu, sum, other);
+    x[i] = sum;
+}"""
+
+POISON = """
+template <typename T> __global__ void poison(T* x, int n) {
+    const float* shared = reinterpret_cast<float*>(dynamic_memory);
+    x[blockIdx.x * blockDim.x + threadIdx.x] = shared[n];
+    __syncthreads();
+    reinterpret_cast<float*>(dynamic_memory)[threadIdx.x] = 1;
+}"""
+
+
 def compiled(code, name, **options):
     return on_cpu.RawModule(code=code, name_expressions=[name], **options).get_function(name)
 
@@ -158,6 +176,28 @@ def test_address_sanitizer_on_every_kernel(sanitizer):
     assert done.returncode == 0, done.stdout + done.stderr
     assert "AddressSanitizer" not in done.stderr
     assert "94 passed" in done.stdout, done.stdout
+
+
+def test_address_sanitizer_on_the_training_kernel(sanitizer):
+    """Catches: too little shared memory asked for; a sample, an order or a parameter of nobody."""
+    file = str(Path(__file__).parent / "test_train_kernel.py")
+    tests = ["-k", "test_gradients or test_little_shared or test_in_parts"]
+    done = with_address_sanitizer("-m", "pytest", "-q", "-p", "no:cacheprovider", file, *tests)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "AddressSanitizer" not in done.stderr
+    assert "28 passed" in done.stdout, done.stdout
+
+
+def test_address_sanitizer_would_see_too_little_shared_memory(sanitizer):
+    """Catches: shared memory that the sanitizer does not watch."""
+    code = (
+        "import numpy as np; from tinymlp.kernels import on_cpu\n"
+        f"module = on_cpu.RawModule(code='''{POISON}''', name_expressions=['poison<float>'])\n"
+        "module.get_function('poison<float>')((1,), (32,), (np.zeros(32, np.float32), np.int32(5)), shared_mem=124)"
+    )
+    done = with_address_sanitizer("-c", code)
+    assert done.returncode != 0
+    assert "heap-buffer-overflow" in done.stderr
 
 
 def test_address_sanitizer_would_see_an_overrun(sanitizer):

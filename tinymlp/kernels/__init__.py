@@ -52,19 +52,19 @@ def compiled(file: str) -> dict[str, Any]:
 
 def leaky_relu(z: Any, negative_slope: float) -> None:
     """z <- max(z, negative_slope * z), in place; a CuPy array of any shape, float32 or float64."""
-    _check(z=z)
+    check(z=z)
     _launch("layer", "leaky_relu", [z], z.size, negative_slope)
 
 
 def leaky_relu_backward(d: Any, a: Any, negative_slope: float) -> None:
     """d <- d where a > 0, elsewhere negative_slope * d, in place."""
-    _check(d=d, a=a)
+    check(d=d, a=a)
     _launch("layer", "leaky_relu_backward", [d, a], d.size, negative_slope)
 
 
 def mean_squared_error(z: Any, y: Any, size: float) -> Any:
     """z <- 2 (z - y) / size, in place; returns sum (z - y)^2 / size, a CuPy array of shape ()."""
-    _check(z=z, y=y)
+    check(z=z, y=y)
     xp = array_module("gpu")
     part, loss = xp.empty(_blocks(z.size), z.dtype), xp.empty((), z.dtype)
     _launch("layer", "squared_error", [z, y, part], z.size, 2 / size)
@@ -76,8 +76,8 @@ def adam(
     params: Any, grad: Any, sums: Any, betas: tuple[float, float], rate: float, eps: float, weight_decay: float
 ) -> None:
     """Change params, and sums, which are M and V one above the other, (2, *shape of params); see `Adam`."""
-    _check(params=params, grad=grad)
-    _check(sums=sums)
+    check(params=params, grad=grad)
+    check(sums=sums)
     if sums.shape != (2, *params.shape) or sums.dtype != params.dtype:
         raise ValueError(
             f"sums is {sums.shape} {sums.dtype}, and params {params.shape} {params.dtype}: "
@@ -86,7 +86,7 @@ def adam(
     _launch("adam", "adam", [params, grad, sums], params.size, *betas, rate, eps, weight_decay)
 
 
-def _check(**arrays: Any) -> None:
+def check(**arrays: Any) -> None:
     """TypeError or ValueError unless all are CuPy arrays alike: float32 or float64, one shape, gapless, on this GPU."""
     xp = array_module("gpu")
     here = xp.cuda.runtime.getDevice()

@@ -86,7 +86,15 @@ class RawModule:
 
 
 class Kernel:
-    """A kernel to launch, as in ``kernel((blocks,), (threads,), (array, np.int64(n), np.float32(lr)))``."""
+    """A kernel to launch, as in ``kernel((blocks,), (threads,), (array, np.int64(n), np.float32(lr)))``.
+
+    Attributes
+    ----------
+    max_dynamic_shared_size_bytes : int
+        How much dynamic shared memory a launch may ask for; 48 KiB, as in CUDA, if not set.
+    """
+
+    max_dynamic_shared_size_bytes = 48 * 1024
 
     def __init__(self, library: ctypes.PyDLL, number: int, name: str):
         self.name, self._launch = name, library[f"launch_{number}"]
@@ -95,17 +103,24 @@ class Kernel:
         signature.restype = ctypes.c_char_p
         self.signature = signature().decode().split()
 
-    def __call__(self, grid: Sequence[int], block: Sequence[int], args: Sequence[Any]) -> None:
-        """Run all threads of all blocks.
+    def __call__(self, grid: Sequence[int], block: Sequence[int], args: Sequence[Any], *, shared_mem: int = 0) -> None:
+        """Run all threads of all blocks, each block with so many bytes of dynamic shared memory.
 
         Raises
         ------
         TypeError
             If an argument is not of the type that the kernel takes. As in CuPy, a float is a double and an int a
             long long; NumPy's scalars are what they are.
+        ValueError
+            If an array has gaps, or more shared memory is asked for than was allowed.
         RuntimeError
-            If some threads of a block wait at a barrier and others do not.
+            If some threads of a block wait at a barrier, or of a warp at a shuffle, and others do not.
         """
+        if shared_mem > self.max_dynamic_shared_size_bytes:
+            raise ValueError(
+                f"shared_mem is {shared_mem}: {self.name} may have {self.max_dynamic_shared_size_bytes} bytes; "
+                "set max_dynamic_shared_size_bytes first"
+            )
         if len(args) != len(self.signature):
             raise TypeError(f"{self.name} takes {len(self.signature)} arguments, not {len(args)}")
         values = []
@@ -122,5 +137,5 @@ class Kernel:
             values.append(np.array(value.ctypes.data, np.uintp) if isinstance(arg, np.ndarray) else value)
         pointers = (ctypes.c_void_p * len(values))(*(value.ctypes.data for value in values))
         sizes = [(ctypes.c_uint * 3)(*shape, *(3 - len(shape)) * [1]) for shape in (grid, block)]
-        if problem := self._launch(*sizes, pointers):
+        if problem := self._launch(*sizes, ctypes.c_uint(shared_mem), pointers):
             raise RuntimeError(f"{self.name}: {problem.decode()}")

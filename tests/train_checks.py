@@ -1,0 +1,227 @@
+"""The fused training kernel against NumPy in float64. tests/kernels runs these on the CPU, tests/gpu on a GPU."""
+
+import numpy as np
+import pytest
+
+from tinymlp import MLP, SGD, Adam, Dataset, Ensemble, Moments, TrainingDiverged, runners, sample, train
+from tinymlp.backprop import Memory, backward, forward
+from tinymlp.kernels import fused
+from tinymlp.network import layer_views
+
+KIB = 1024
+HIDDEN = [[1], [7], [10, 10], [12, 9, 12], [10, 10, 10], [20, 20, 20], [30, 30], [30, 17, 32], [47, 3], [5, 6, 7, 8]]
+HIDDEN += [[64, 64, 64]]
+
+
+def fresh_data(n, seed):
+    rng = np.random.default_rng(seed)
+    x = rng.uniform(-2, 2, n)
+    return Dataset(x, np.sin(3 * x) + 0.1 * rng.normal(size=n))
+
+
+def ensembles(hidden, slope, seeds=(1, 2)):
+    """The same networks on the GPU and in float64."""
+    one = Ensemble([1, *hidden, 1], seeds, slope)
+    other = Ensemble([1, *hidden, 1], seeds, slope, dtype=np.float64)
+    other.params = one.params
+    return one.to("gpu"), other
+
+
+@pytest.mark.parametrize("slope", [0.0, 0.1])
+@pytest.mark.parametrize("hidden", HIDDEN, ids=str)
+def test_gradients(cupy, hidden, slope):
+    """Catches: a wrong product, tile, mask, padding or sum. After one step from nothing, M is the gradient."""
+    on_gpu, host = ensembles(hidden, slope)
+    data, adam = fresh_data(300, seed=len(hidden)), Adam(0.01)
+    history = train(on_gpu, data, 1, batch_size=None, optimizer=adam, engine="fused")
+    M, V = adam._sums.get()
+    x, y = data.columns(np.float32)
+    for k, net in enumerate(host.nets):
+        memory, grad = Memory(net, 300), np.zeros(net.params.shape)
+        forward(net, x, memory)
+        loss = backward(net, y, memory, layer_views(grad, net.sizes))
+        assert history.losses[0, k] == pytest.approx(loss, rel=1e-5)
+        assert np.linalg.norm(M[k] - grad) < 1e-5 * np.linalg.norm(grad)
+        assert np.linalg.norm(V[k] - grad**2) < 1e-5 * np.linalg.norm(grad**2)
+    assert np.isfinite(on_gpu.params.get()).all()
+
+
+@pytest.mark.parametrize("shared", [20 * KIB, 36 * KIB, 64 * KIB, 227 * KIB], ids=lambda b: f"{b // KIB}KiB")
+def test_little_shared_memory(cupy, monkeypatch, shared):
+    """Catches: a chunk size, or Adam's sums outside of shared memory, that only some GPUs would use."""
+    monkeypatch.setattr(fused, "shared_memory", lambda: shared)
+    for hidden in ([10, 10, 10], [30, 30]):
+        if fused.configuration(hidden, shared):
+            test_gradients(cupy, hidden, 0.1)
+            check_steps(hidden, 0.0, True, epochs=3)
+
+
+@pytest.mark.parametrize("shuffle", [True, False])
+@pytest.mark.parametrize(("hidden", "slope"), [([9], 0.0), ([10, 10, 10], 0.0), ([10, 10, 10], 0.01), ([30, 30], 0.0)])
+def test_fifty_steps(cupy, hidden, slope, shuffle):
+    """Catches: another Adam, other batches, a network that gets another's order, rate or sums; a short last batch."""
+    check_steps(hidden, slope, shuffle, epochs=17)
+
+
+def check_steps(hidden, slope, shuffle, epochs):
+    on_gpu, host = ensembles(hidden, slope, seeds=(3, 4, 5))
+    data = fresh_data(333, seed=1)  # batches of 150, 150 and 33
+    options = {"batch_size": 150, "shuffle": shuffle, "lr": [0.001, 0.003, 0.01], "seed": [7, 8, 9]}
+    got, want = (train(net, data, epochs, **options, engine="auto") for net in (on_gpu, host))
+    single = Ensemble([1, *hidden, 1], (3, 4, 5), slope)
+    rounded = np.abs(train(single, data, epochs, **options).losses / want.losses - 1).max()
+    assert np.abs(got.losses / want.losses - 1).max() < max(20 * rounded, 1e-5)
+    assert np.abs(got.article_losses / want.article_losses - 1).max() < max(20 * rounded, 1e-5)
+
+
+def test_reruns_have_the_same_digits(cupy):
+    """Catches: a sum whose order depends on who comes first."""
+    results = []
+    for _ in range(2):
+        net = Ensemble([1, 10, 10, 1], range(3), device="gpu")
+        results.append([train(net, fresh_data(300, 1), 5, batch_size=100, engine="fused").losses, net.params.get()])
+    for one, other in zip(*results, strict=True):
+        assert (one == other).all()
+        assert np.isfinite(one).all()
+
+
+def test_each_learns_what_it_would_learn_alone(cupy):
+    """Catches: networks that touch each other's memory; a single network that is another case."""
+    together = Ensemble([1, 10, 10, 1], (1, 2, 3), device="gpu")
+    options = {"batch_size": 100, "engine": "fused"}
+    history = train(together, fresh_data(300, 1), 5, lr=[0.01, 0.02, 0.03], seed=[4, 5, 6], **options)
+    for k in range(3):
+        alone = MLP([1, 10, 10, 1], seed=k + 1, device="gpu")
+        losses = train(alone, fresh_data(300, 1), 5, lr=0.01 * (k + 1), seed=k + 4, **options).losses
+        assert (losses == history.losses[:, k]).all()
+        assert (alone.params.get() == together[k].params.get()).all()
+
+
+@pytest.mark.parametrize("shuffle", [True, False])
+def test_in_parts(cupy, monkeypatch, shuffle):
+    """Catches: steps, moments or orders that a new launch begins anew; snapshots of another epoch."""
+    data, nets, histories = fresh_data(300, 1), [], []
+    common = {"batch_size": 100, "shuffle": shuffle, "engine": "fused"}
+    for kind in ("whole", "launches", "calls", "callbacks"):
+        net, adam = Ensemble([1, 6, 6, 1], range(2), device="gpu"), Adam(0.01, weight_decay=0.01)
+        options = common | {"optimizer": adam, "seed": np.random.default_rng(3)}
+        if kind == "calls":
+            histories.append(train(net, data, 2, **options) + train(net, data, 5, snapshots=[2], **options))
+        else:
+            monkeypatch.setattr(runners, "LARGEST", 700 if kind == "launches" else 2**26)
+            seen = (lambda *_: None) if kind == "callbacks" else None
+            histories.append(train(net, data, 7, snapshots=[4], callback=seen, **options))
+        nets.append(net.params.get())
+    for net, history in zip(nets, histories, strict=True):
+        assert (net == nets[0]).all()
+        assert (history.losses == histories[0].losses).all()
+        assert (history.snapshots[4] == histories[0].snapshots[4]).all()
+    shorter = Ensemble([1, 6, 6, 1], range(2), device="gpu")
+    train(shorter, data, 4, optimizer=Adam(0.01, weight_decay=0.01), seed=np.random.default_rng(3), **common)
+    assert (shorter.params.get() == histories[0].snapshots[4]).all()
+
+
+def test_weight_decay(cupy):
+    """Catches: a decay that is forgotten, or of another parameter."""
+    on_gpu, host = ensembles([10, 10], 0.0)
+    for net in (on_gpu, host):
+        train(net, fresh_data(200, 1), 3, batch_size=100, optimizer=Adam(0.01, (0.8, 0.99), 1e-6, 0.5), engine="auto")
+    assert np.abs(on_gpu.params.get() - host.params).max() < 1e-4
+
+
+def test_divergence(cupy, monkeypatch):
+    """Catches: a NaN that goes unnoticed; a network that is left as it was after it, a snapshot that is."""
+    data, common = fresh_data(300, 1), {"batch_size": 100, "engine": "fused"}  # three steps an epoch
+    for largest in (2**26, 700):
+        monkeypatch.setattr(runners, "LARGEST", largest)
+        net, adam = Ensemble([1, 6, 6, 1], range(2), device="gpu"), Adam(0.01)
+        monkeypatch.setattr(adam, "ahead", poisoned(adam, step=14))  # the last of the fifth epoch
+        with pytest.raises(TrainingDiverged, match="of network 0, 1 became NaN or infinite in epoch 5") as stop:
+            train(net, data, 20, snapshots=[1, 20], optimizer=adam, **common)
+        assert len(stop.value.history) == 4
+        assert list(stop.value.history.snapshots) == [1]
+        again = Ensemble([1, 6, 6, 1], range(2), device="gpu")
+        losses = train(again, data, 4, optimizer=Adam(0.01), **common).losses
+        assert (losses == stop.value.history.losses).all()
+        assert (again.params.get() == net.params.get()).all()
+
+
+def poisoned(adam, step):
+    """``adam.ahead``, with a factor of NaN for one step."""
+    ahead = adam.ahead
+
+    def with_nan(params, steps):
+        before = adam.t
+        sums, factors = ahead(params, steps)
+        if 0 <= step - before < steps:
+            factors[step - before] = (np.nan, factors[step - before][1])
+        return sums, factors
+
+    return with_nan
+
+
+def test_what_does_not_fit(cupy):
+    """Catches: a launch that would compute something else; a fused engine that nobody can do without."""
+    data, ones = sample("sine", n=50), np.ones((20, 2))
+    plain = MLP([1, 5, 1], device="gpu")
+    refused = [
+        ("runs on a GPU", MLP([1, 5, 1]), data, None),
+        ("computes in float32, and net is float64", MLP([1, 5, 1], dtype=np.float64, device="gpu"), data, None),
+        ("one input and one output", MLP([2, 5, 1], device="gpu"), Dataset(ones, ones[:, 0]), None),
+        ("one input and one output", MLP([1, 5, 2], device="gpu"), Dataset(ones[:, 0], ones), None),
+        ("knows no dropout, and net has 0.1", MLP([1, 5, 1], dropout=0.1, device="gpu"), data, None),
+        ("knows Adam, and optimizer is", plain, data, SGD(0.1)),
+        ("up to 64 units .* and net is .1, 65, 1.", MLP([1, 65, 1], device="gpu"), data, None),
+        ("1 to 4 hidden layers", MLP([1, 5, 5, 5, 5, 5, 1], device="gpu"), data, None),
+        ("1 to 4 hidden layers", MLP([1, 1], device="gpu"), data, None),
+    ]
+    for words, net, some, optimizer in refused:
+        before = net.to("cpu").params.copy()
+        with pytest.raises(ValueError, match=words):
+            train(net, some, 1, optimizer=optimizer, engine="fused")
+        assert (net.to("cpu").params == before).all()
+        assert len(train(net, some, 1, optimizer=optimizer, engine="auto")) == 1
+    with pytest.raises(ValueError, match="needs samples: give a Dataset"):
+        train(plain, Moments.of(data), 1, engine="fused")
+    with pytest.raises(ValueError, match="too large for float32"):
+        train(plain, Dataset([1e60], [1.0]), 1, engine="fused")
+
+
+def test_auto_is_fused_where_it_fits(cupy, monkeypatch):
+    """Catches: an "auto" that never takes the kernel; one that takes it without being asked."""
+    launches = []
+    launch = fused.train
+    monkeypatch.setattr(fused, "train", lambda *args: launches.append(1) or launch(*args))
+    net = MLP([1, 5, 1], device="gpu")
+    for engine, wanted in (("samples", 0), ("auto", 1), ("fused", 2)):
+        train(net, fresh_data(20, 1), 9, engine=engine)
+        assert len(launches) == wanted
+
+
+@pytest.mark.parametrize(
+    ("name", "bad"),
+    [
+        ("params", lambda a: a.astype(np.float64)),
+        ("sums", lambda a: a[:, :, :3]),
+        ("order", lambda a: a.astype(np.int64)),
+        ("lr", lambda a: a.astype(np.float32)),
+        ("factors", lambda a: a[:1]),
+    ],
+)
+def test_wrong_arrays_are_refused(cupy, name, bad):
+    """Catches: a launch that reads past an array, or other bytes."""
+    net = Ensemble([1, 5, 1], range(2), device="gpu")
+    arrays = {
+        "params": net.params,
+        "sums": cupy.zeros((2, *net.params.shape), np.float32),
+        "x": cupy.zeros(9, np.float32),
+        "order": cupy.zeros((1, 1, 9), np.int32),
+        "lr": cupy.ones(2, np.float64),
+        "factors": cupy.ones(4, np.float64),
+    }
+    arrays[name] = bad(arrays[name])
+    a = arrays
+    rates = a["lr"], a["factors"], cupy.ones(4, np.float32)
+    config = fused.configuration([5], 64 * KIB)
+    with pytest.raises((TypeError, ValueError), match=rf"{name} (is|has)"):
+        fused.train(config, a["params"], a["sums"], (5,), a["x"], a["x"], a["order"], 2, 5, 0.0, rates, (0.9, 0.9), 0.0)
