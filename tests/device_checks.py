@@ -223,6 +223,23 @@ def test_segments_are_the_same_on_either_device(cupy):
     assert argmax_changes(lines[0], -9, 9) == argmax_changes(lines[1], -9, 9)
 
 
+@pytest.mark.parametrize("slope", [0.0, 0.01])
+@pytest.mark.parametrize("interval", [(-5, 5), (-np.inf, np.inf)])
+def test_segments_of_an_ensemble(cupy, slope, interval):
+    """Catches: an extraction of many that goes another way on the GPU, or leaves its answer there."""
+    ensemble = Ensemble([1, 10, 10, 1], range(20), slope)
+    train(ensemble, DATA, 2)
+    for arithmetic in ("auto", "float"):
+        host, gpu = (extract_segments(e, *interval, arithmetic) for e in (ensemble, ensemble.to("gpu")))
+        assert gpu.counts.tolist() == host.counts.tolist()
+        assert gpu.boundary_counts.tolist() == host.boundary_counts.tolist()
+        for name in ("breakpoints", "jumps", "slopes", "intercepts", "params"):
+            mine, other = getattr(gpu, name), getattr(host, name)
+            assert isinstance(mine, np.ndarray)
+            assert mine == pytest.approx(other, rel=1e-10, abs=1e-13, nan_ok=True)
+        assert gpu[3].table() == host[3].table()
+
+
 def test_ensembles(cupy):
     """Catches: networks of an ensemble that are no views of its matrix, or begin otherwise than alone."""
     ensemble = Ensemble([1, 5, 1], range(4), device="gpu")

@@ -49,6 +49,9 @@ class ndarray:
     def __bool__(self):
         return bool(self.get())
 
+    def __int__(self):
+        return int(self.get())
+
     def __len__(self):
         return len(self.host)
 
@@ -73,8 +76,26 @@ class ndarray:
     def transpose(self, *axes):
         return ndarray(self.host.transpose(*axes))
 
+    def take(self, indices, axis=None):
+        return ndarray(self.host.take(_ours(indices), axis))
+
     def sum(self, axis=None):
         return ndarray(np.asarray(self.host.sum(axis)))
+
+    def max(self, axis=None):
+        return ndarray(np.asarray(self.host.max(axis)))
+
+    def all(self, axis=None):
+        return ndarray(np.asarray(self.host.all(axis)))
+
+    def any(self, axis=None):
+        return ndarray(np.asarray(self.host.any(axis)))
+
+    def __abs__(self):
+        return ndarray(abs(self.host))
+
+    def __invert__(self):
+        return ndarray(~self.host)
 
     def __iadd__(self, other):
         self.host += _number(other)
@@ -88,12 +109,36 @@ class ndarray:
         self.host *= _number(other)
         return self
 
+    def __ior__(self, other):
+        self.host |= _number(other)
+        return self
+
+    def __iand__(self, other):
+        self.host &= _number(other)
+        return self
+
 
 def _operator(name):
     return lambda self, other: ndarray(np.asarray(getattr(self.host, name)(_number(other))))
 
 
-for name in ("add", "radd", "sub", "rsub", "mul", "rmul", "truediv", "and", "matmul", "gt", "ge"):
+for name in (
+    "add",
+    "radd",
+    "sub",
+    "rsub",
+    "mul",
+    "rmul",
+    "truediv",
+    "and",
+    "or",
+    "matmul",
+    "gt",
+    "ge",
+    "lt",
+    "eq",
+    "ne",
+):
     setattr(ndarray, f"__{name}__", _operator(f"__{name}__"))
 
 
@@ -140,6 +185,14 @@ def ones(shape, dtype=float):
     return ndarray(np.ones(shape, dtype))
 
 
+def full(shape, fill_value, dtype=None):
+    return ndarray(np.full(shape, _number(fill_value), dtype))
+
+
+def arange(start, stop=None, step=1, dtype=None):
+    return ndarray(np.arange(start, stop, step, dtype))
+
+
 def ascontiguousarray(a):
     return ndarray(np.ascontiguousarray(_ours(a)))
 
@@ -156,8 +209,28 @@ def isfinite(a):
     return ndarray(np.asarray(np.isfinite(_ours(a))))
 
 
+def isinf(a):
+    return ndarray(np.asarray(np.isinf(_ours(a))))
+
+
+def sign(a):
+    return ndarray(np.sign(_ours(a)))
+
+
 def maximum(a, b):
     return ndarray(np.maximum(_ours(a), _number(b)))
+
+
+def minimum(a, b):
+    return ndarray(np.minimum(_ours(a), _number(b)))
+
+
+def fmax(a, b):
+    return ndarray(np.fmax(_ours(a), _ours(b)))
+
+
+def fmin(a, b):
+    return ndarray(np.fmin(_ours(a), _ours(b)))
 
 
 def multiply(a, b, out):
@@ -173,7 +246,30 @@ def dot(a, b, out):
 
 
 def where(condition, x, y):
-    return ndarray(np.where(_ours(condition), _ours(x), _ours(y)))
+    return ndarray(np.where(_ours(condition), _number(x), _number(y)))
+
+
+def flatnonzero(a):
+    return ndarray(np.flatnonzero(_ours(a)))
+
+
+def unravel_index(indices, dims):
+    return tuple(map(ndarray, np.unravel_index(_ours(indices), dims)))
+
+
+def bincount(x, weights=None, minlength=None):
+    assert weights is None
+    return ndarray(np.bincount(_ours(x), minlength=minlength or 0))
+
+
+def cumsum(a, axis=None, dtype=None):
+    return ndarray(np.cumsum(_ours(a), axis, dtype))
+
+
+def argsort(a, axis=-1, kind=None):
+    """Always stable."""
+    assert kind in (None, "stable")
+    return ndarray(np.argsort(_ours(a), axis, kind="stable"))
 
 
 def _ours(a):

@@ -13,6 +13,7 @@ data is the way to read the code:
                 (kernels.fused is training as a whole)
     optim       Adam, SGD
     regions     the heart: the on/off pattern of every hidden unit along x; rounding bounds its errors
+    ensemble_regions   the regions of many networks at once; ensemble_rounding bounds their errors
     moments     Moments: what the squared error needs of samples, or of a function by its integrals
     segment_gradient   backpropagation whose samples are lines
     engines     from data to gradients, sample by sample or by segments
@@ -21,7 +22,8 @@ data is the way to read the code:
     rational    the same in rational numbers, with nothing rounded
     exact       find_regions(): the regions proven, by rational numbers where float64 leaves a doubt
     piecewise   PiecewiseLinear: the network as a function object
-    segments    extract_segments(): its straight segments, and which switch bends the output
+    labels      which switch bends the output
+    segments    extract_segments(): its straight segments; ensemble_segments has those of many networks
     decisions   argmax_changes(): where another output wins
     detector    detect_segments(): the article's finite differences
     prediction  what the detector must see of the exact segments
@@ -45,6 +47,7 @@ from .data import Dataset, sample
 from .decisions import argmax_changes
 from .detector import Detection, detect_segments
 from .ensemble import Ensemble
+from .ensemble_segments import EnsembleSegments
 from .exact import find_regions
 from .moments import Moments
 from .network import MLP
@@ -63,6 +66,7 @@ __all__ = [
     "Dataset",
     "Detection",
     "Ensemble",
+    "EnsembleSegments",
     "History",
     "Moments",
     "PiecewiseLinear",

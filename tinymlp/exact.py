@@ -36,15 +36,7 @@ def find_regions(net: MLP, start: float = -np.inf, stop: float = np.inf, arithme
     OverflowError
         If a boundary, or a slope or intercept of any unit, exceeds float64.
     """
-    start, stop = check_interval((start, stop), infinite=True)
-    if arithmetic not in ("auto", "float", "exact"):
-        raise ValueError(f"arithmetic is {arithmetic!r}: give 'auto', 'float' or 'exact'")
-    if net.sizes[0] != 1:
-        raise ValueError(
-            f"net has {net.sizes[0]} inputs: regions need exactly one, such as net.along(origin, direction)"
-        )
-    if net.dtype.itemsize > 8:
-        raise ValueError(f"net has {net.dtype} weights, which float64 cannot hold: use net.astype(np.float64)")
+    start, stop = check_arguments(net, start, stop, arithmetic)
     net = net.to("cpu")
     if not np.isfinite(net.params).all():
         raise ValueError("net has weights that are NaN or infinite")
@@ -56,6 +48,20 @@ def find_regions(net: MLP, start: float = -np.inf, stop: float = np.inf, arithme
     if not np.isfinite(regions.output).all():
         raise OverflowError(TOO_LARGE)
     return regions
+
+
+def check_arguments(net: MLP, start: float, stop: float, arithmetic: Arithmetic) -> tuple[float, float]:
+    """(start, stop) as floats; ValueError if they are no interval, or the network or the arithmetic will not do."""
+    start, stop = check_interval((start, stop), infinite=True)
+    if arithmetic not in ("auto", "float", "exact"):
+        raise ValueError(f"arithmetic is {arithmetic!r}: give 'auto', 'float' or 'exact'")
+    if net.sizes[0] != 1:
+        raise ValueError(
+            f"net has {net.sizes[0]} inputs: regions need exactly one, such as net.along(origin, direction)"
+        )
+    if net.dtype.itemsize > 8:
+        raise ValueError(f"net has {net.dtype} weights, which float64 cannot hold: use net.astype(np.float64)")
+    return start, stop
 
 
 def windows(regions: Regions, chosen: NDArray) -> Iterator[tuple[int, int, float, float]]:

@@ -1,6 +1,7 @@
 """train(): epochs over batches, and the History of what happened."""
 
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from numbers import Integral
 from typing import get_args
@@ -189,7 +190,7 @@ def train(
 
     epoch, stops = 0, wanted | {epochs}
     try:
-        with blas_threads(max(sizes)), tqdm(total=epochs, unit="epoch", disable=not progress) as bar:
+        with blas_threads(max(sizes)), tqdm(total=epochs, unit="epoch") if progress else nullcontext() as bar:
             while epoch < epochs:
                 next_stop = epoch + 1 if callback else min(stop for stop in stops if stop > epoch)
                 count = min(next_stop - epoch, run.most)
@@ -198,7 +199,8 @@ def train(
                 epoch += count
                 if run.stuck or callback is not None or epoch == epochs:
                     read()
-                bar.update(count)
+                if bar is not None:
+                    bar.update(count)
                 if epoch in wanted:
                     kept[epoch] = net.params.copy()
                 if callback is not None:
