@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from tinymlp import MLP, detect_segments, extract_segments, sample, train
-from tinymlp.article import EXPERIMENTS, Experiment, Round, View, chosen, run
+from tinymlp.article import EXPERIMENTS, chosen
+from tinymlp.experiment import Experiment, Round, View, run, run_ensemble
 from tinymlp.report import write_report
 from tinymlp.study import Study
 
@@ -84,6 +85,24 @@ def test_run_from_a_given_network():
     assert (trained.stages[1].net.params == kept.params).all()
 
 
+@pytest.mark.parametrize("shuffle", [True, False])
+def test_each_network_of_an_ensemble_goes_its_own_way(shuffle):
+    """Catches: one network's order, start or losses given to another; a generation's order used twice."""
+    first = replace(SHORT, shuffle=shuffle)
+    second = replace(first, continues=first)
+    together = run_ensemble(second, (3, 8))
+    assert [stage.shape for stage in together.stages] == 3 * [(2, 16)]
+    for k, seed in enumerate((3, 8)):
+        alone, one = run(second, seed), together[k]
+        assert (one.experiment, one.seed) == (second, seed)
+        for a, b in zip(alone.stages, one.stages, strict=True):
+            assert (a.epoch, a.round) == (b.epoch, b.round)
+            assert (a.net.params == b.net.params).all()
+        assert (one.history.losses == alone.history.losses).all()
+        assert (one.history.article_losses == alone.history.article_losses).all()
+    assert (together[0].net.params != together[1].net.params).any()
+
+
 def test_progress_is_told_round_by_round():
     """Catches: a bar that runs past its end, by totals told for epochs."""
     told = []
@@ -97,9 +116,9 @@ def test_a_continued_experiment_is_not_trained_twice(tmp_path, monkeypatch):
 
     starts = []
 
-    def noted(experiment, seed, start=None, after_round=None):
+    def noted(experiment, seed, start, *others):
         starts.append(start)
-        return run(experiment, seed, start, after_round)
+        return run(experiment, seed, start, *others)
 
     monkeypatch.setattr(tinymlp.report, "run", noted)
     second = replace(SHORT, name="second", continues=SHORT)

@@ -149,7 +149,7 @@ def test_fit_that_stops_early_keeps_what_was_learnt(tmp_path, monkeypatch, capsy
 def test_article(tmp_path, monkeypatch, capsys):
     """Catches: --out or --seed without effect."""
     import tinymlp.article
-    from tinymlp.article import Experiment, Round, View
+    from tinymlp.experiment import Experiment, Round, View
 
     tiny = Experiment("tiny", "Tiny", "Why?", (Round("exp", 1, n=50),), View((0, 1)), sizes=(1, 2, 1))
     monkeypatch.setattr(tinymlp.article, "EXPERIMENTS", (tiny,))
@@ -161,8 +161,8 @@ def test_article(tmp_path, monkeypatch, capsys):
 def test_article_with_seeds(tmp_path, monkeypatch, capsys):
     """Catches: processes that cannot run the jobs, --seed without effect on them, claims that are not on the page."""
     import tinymlp.article
-    from tinymlp.article import Experiment, Round, View
     from tinymlp.claims import CLAIMS
+    from tinymlp.experiment import Experiment, Round, View
 
     tiny = Experiment("tiny", "Tiny", "Why?", (Round("exp", 1, n=50),), View((0, 1)), sizes=(1, 2, 1))
     monkeypatch.setattr(tinymlp.article, "EXPERIMENTS", (tiny,))  # here, not in the processes of the study

@@ -46,6 +46,7 @@ ORDER = [
     "crosscheck",
     "plot",
     "measures",
+    "experiment",
     "article",
     "claims",
     "study",

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from tinymlp import MLP, Adam, Dataset, Ensemble, Moments, extract_segments, sample
-from tinymlp.article import EXPERIMENTS, run
+from tinymlp.article import EXPERIMENTS
 from tinymlp.backprop import Memory, backward, forward
 from tinymlp.engines import ENGINES
+from tinymlp.experiment import run
 from tinymlp.functions import BY_NAME
 from tinymlp.network import layer_views
 from tinymlp.segment_gradient import segment_gradient

@@ -10,8 +10,9 @@ import pytest
 
 import tinymlp.study
 from tinymlp import MLP, TrainingDiverged, extract_segments, sample, train
-from tinymlp.article import SINE_10, Experiment, Round, View
+from tinymlp.article import SINE_10
 from tinymlp.claims import CLAIMS
+from tinymlp.experiment import Experiment, Round, View
 from tinymlp.study import code_of, judge, measure, study
 
 CLAIM = replace(CLAIMS[0], name="c", article="It grows.", measure="how much", side="above", bound=10)
@@ -22,11 +23,12 @@ def calls(monkeypatch):
     """A stand-in for training: unshuffled networks give 10 + seed, shuffled ones half of that."""
     made = []
 
-    def measure(seed, shuffle):
-        sleep(0.005)
-        made.append((seed, shuffle))
-        value = (10 + seed) / (2 if shuffle else 1)
-        return {"claims": {"c": value}, "experiments": {"e": {"mean_squared_error": 2 * value, "segments": seed}}}
+    def measure(seeds, shuffle, device):
+        for seed in seeds:
+            sleep(0.005)
+            made.append((seed, shuffle))
+            value = (10 + seed) / (2 if shuffle else 1)
+            yield {"claims": {"c": value}, "experiments": {"e": {"mean_squared_error": 2 * value, "segments": seed}}}
 
     monkeypatch.setattr(tinymlp.study, "measure", measure)
     monkeypatch.setattr(tinymlp.study, "CLAIMS", (CLAIM,))
@@ -75,10 +77,10 @@ def test_an_interrupted_study_goes_on(tmp_path, calls, monkeypatch):
     """Catches: work done twice, or a result lost that was there."""
     measure = tinymlp.study.measure
 
-    def third_time_interrupted(seed, shuffle):
+    def third_time_interrupted(*args):
         if len(calls) == 3:
             raise KeyboardInterrupt
-        return measure(seed, shuffle)
+        return measure(*args)
 
     monkeypatch.setattr(tinymlp.study, "measure", third_time_interrupted)
     with pytest.raises(KeyboardInterrupt):
@@ -113,14 +115,17 @@ def test_the_code_is_told_apart(tmp_path, monkeypatch):
     (tmp_path / "page.html").write_text("2")
     assert code_of(tmp_path) == first
     (tmp_path / "a.py").write_text("2")
-    second = code_of(tmp_path)
+    codes = [first, code_of(tmp_path)]
+    (tmp_path / "deep").mkdir()
+    (tmp_path / "deep" / "b.cu").write_text("1")
+    codes.append(code_of(tmp_path))
     monkeypatch.setattr(np, "__version__", "3.0")
-    assert len({first, second, code_of(tmp_path)}) == 3
+    assert len({*codes, code_of(tmp_path)}) == 4
 
 
 def test_an_executor_with_other_code_is_refused(tmp_path, calls, monkeypatch):
     """Catches: results of another version, from another machine, judged as this one's."""
-    monkeypatch.setattr(tinymlp.study, "timed_measure", lambda seed, order: {"code": "other"})
+    monkeypatch.setattr(tinymlp.study, "timed_measure", lambda seeds, order, device: iter([{"code": "other"}]))
     with pytest.raises(RuntimeError, match="another version of tinymlp or NumPy"):
         study([0], tmp_path, progress=False)
     assert not list(tmp_path.glob("seeds/*"))
@@ -129,21 +134,24 @@ def test_an_executor_with_other_code_is_refused(tmp_path, calls, monkeypatch):
 def test_divergence_names_the_network(tmp_path, calls, monkeypatch):
     """Catches: one network out of a thousand failing without a name."""
 
-    def diverges(seed, shuffle):
-        raise TrainingDiverged("the loss became NaN in epoch 3", history=None)
+    def diverges(seeds, shuffle, device):
+        raise TrainingDiverged("the loss became NaN in epoch 3", None, range(len(seeds)))
 
     monkeypatch.setattr(tinymlp.study, "measure", diverges)
     with pytest.raises(RuntimeError, match="seed 7, unshuffled: the loss became NaN in epoch 3"):
         study([7], tmp_path, progress=False)
+    monkeypatch.setitem(tinymlp.study.AT_ONCE, "cpu", 2)
+    with pytest.raises(RuntimeError, match="seed 7, 9, unshuffled: the loss became NaN in epoch 3"):
+        study([7, 9, 11], tmp_path, progress=False)
 
 
 def test_a_result_that_cannot_be_written_stops_the_study(tmp_path, calls, monkeypatch):
     """Catches: jobs that run on though nobody can keep what they give; half a file in place of none."""
 
-    def nan(seed, shuffle):
+    def nan(seeds, shuffle, device):
         sleep(0.01)
-        calls.append(seed)
-        return {"claims": {"c": float("nan")}, "experiments": {}}
+        calls.append(seeds)
+        yield {"claims": {"c": float("nan")}, "experiments": {}}
 
     monkeypatch.setattr(tinymlp.study, "measure", nan)
     with ThreadPoolExecutor(1) as thread, pytest.raises(ValueError, match="JSON"):
@@ -175,14 +183,28 @@ def test_any_executor_will_do(tmp_path, calls):
     assert together.claims == study(range(5), tmp_path / "b", progress=False).claims
 
 
+def test_networks_side_by_side_are_those_one_by_one(tmp_path, calls, monkeypatch):
+    """Catches: results in another seed's file; a second lot that is left out, or kept results made again."""
+    one_by_one = study(range(7), tmp_path / "a", progress=False)
+    calls.clear()
+    monkeypatch.setitem(tinymlp.study.AT_ONCE, "cpu", 3)
+    study([4, 6], tmp_path / "b", progress=False)
+    together = study(range(7), tmp_path / "b", progress=False)
+    assert len(calls) == len(set(calls)) == 14
+    assert together.claims == one_by_one.claims
+    for file in (tmp_path / "a" / "seeds").iterdir():
+        there, here = (json.loads((tmp_path / run / "seeds" / file.name).read_text("utf-8")) for run in "ab")
+        assert there | {"seconds": 0} == here | {"seconds": 0}
+
+
 def test_a_job_that_fails_stops_the_study(tmp_path, calls, monkeypatch):
     """Catches: an error swallowed, or all other jobs run before it is told."""
     measure = tinymlp.study.measure
 
-    def fails_at_2(seed, shuffle):
-        if seed == 2:
+    def fails_at_2(seeds, *args):
+        if seeds == [2]:
             raise ArithmeticError("seed 2 failed")
-        return measure(seed, shuffle)
+        return measure(seeds, *args)
 
     monkeypatch.setattr(tinymlp.study, "measure", fails_at_2)
     with ThreadPoolExecutor(1) as thread, pytest.raises(ArithmeticError, match="seed 2 failed"):
@@ -209,7 +231,7 @@ def test_measure(monkeypatch):
         net, orders = MLP(sine.sizes, seed=3), np.random.default_rng([3, 0])
         for _ in range(6):
             train(net, sample("sine", (-10, 10)), 1, shuffle=shuffle, seed=orders)
-        numbers = measure(3, shuffle)
+        _, numbers = measure([5, 3], shuffle)
         assert numbers["claims"] == {"one": float(net(0.5))}
         assert set(numbers["experiments"]) == {"sine-10", "later"}
         residual = net(sample("sine", (-10, 10)).x) - sample("sine", (-10, 10)).y

@@ -29,7 +29,7 @@ data is the way to read the code:
     prediction  what the detector must see of the exact segments
     crosscheck  crosscheck(): what it does report, explained line by line
     plot        pictures (loads matplotlib, and only when asked for)
-    article     the article's experiments, as data
+    experiment  what networks are trained on, and how it goes; article has the article's, as data
     measures    numbers that sum a trained network up
     claims      the article's conclusions, as data; study judges them on many networks
     report      runs and draws the experiments; page is the page about them, cli is the command

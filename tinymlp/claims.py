@@ -22,11 +22,10 @@ from .article import (
     STEP,
     STEP_ALTERNATE,
     TRANSFER,
-    Experiment,
-    Run,
     leaky,
 )
 from .data import Dataset, sample
+from .experiment import Experiment, Run
 from .measures import (
     carried_in,
     count_breakpoints,

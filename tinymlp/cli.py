@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from .article import chosen
-from .backend import DEVICES, describe
+from .backend import DEVICES, choose, describe
 from .data import sample
 from .functions import BY_NAME
 from .network import MLP
@@ -74,6 +74,7 @@ def _parser() -> argparse.ArgumentParser:
         "--seeds", type=_count, metavar="N", help="judge the article's claims, too, on N networks from --seed on"
     )
     article.add_argument("--jobs", type=_count, metavar="N", help="processes for that; one a core if not given")
+    article.add_argument("--device", choices=DEVICES, default="cpu", help="auto is the GPU if there is one")
 
     fit = command("fit", _fit, "Train a network on a function; print its losses and count its segments.")
     fit.add_argument("function", metavar="FUNCTION", help=f"one of {', '.join(BY_NAME)}")
@@ -124,37 +125,48 @@ def _count(text: str) -> int:
 def _article(args: argparse.Namespace) -> None:
     from .report import write_report  # draws, so it loads matplotlib
 
-    experiments = chosen(args.only)
+    experiments, device = chosen(args.only), choose(args.device)
     if args.seeds and args.only:
         raise ValueError("--seeds judges claims about all experiments: leave out --only")
     if args.jobs and not args.seeds:
         raise ValueError("--jobs is for the networks of --seeds: give both")
+    if args.jobs and device == "gpu":
+        raise ValueError("--jobs is for the CPU: leave it out with a GPU")
     # some experiments do not replace the page of all
     out = args.out or Path("article-only" if args.only else "article")
-    studied = _study(args, out) if args.seeds else None
-    page = write_report(experiments, out, args.seed, studied)
+    studied = _study(args, out, device) if args.seeds else None
+    page = write_report(experiments, out, args.seed, studied, device=device)
     print(f"wrote {page}")
 
 
-def _study(args: argparse.Namespace, out: Path) -> Study:
-    """The claims on many networks, in processes of their own, which Ctrl-C ends at once."""
-    jobs = min(args.jobs or os.cpu_count() or 1, 2 * args.seeds, 61)  # Windows waits for no more than 61
+def _study(args: argparse.Namespace, out: Path, device: str) -> Study:
+    """The claims on many networks: on a GPU side by side, on the CPU in processes of their own."""
+    seeds = range(args.seed, args.seed + args.seeds)
+    try:
+        studied = study(seeds, out, device="gpu") if device == "gpu" else _in_processes(seeds, out, args.jobs)
+    except KeyboardInterrupt:
+        kept = out / "seeds"
+        raise KeyboardInterrupt(f"interrupted; {kept} keeps what is done, run again to go on") from None
+    print(f"wrote {out / 'claims.json'}")
+    return studied
+
+
+def _in_processes(seeds: range, out: Path, jobs: int | None) -> Study:
+    """`study` in so many processes, which Ctrl-C ends at once."""
+    jobs = min(jobs or os.cpu_count() or 1, 2 * len(seeds), 61)  # Windows waits for no more than 61
     ignore_ctrl_c = signal.signal, (signal.SIGINT, signal.SIG_IGN)  # theirs; ours ends them
     others = active_children()
     try:
         with ProcessPoolExecutor(jobs, get_context("spawn"), *ignore_ctrl_c) as processes:
             try:
-                studied = study(range(args.seed, args.seed + args.seeds), out, processes)
+                return study(seeds, out, processes)
             except KeyboardInterrupt:
                 threading.excepthook = lambda _: None  # Python 3.11's pool stumbles over jobs that were called off
                 for process in set(active_children()).difference(others):
                     process.terminate()
-                kept = out / "seeds"
-                raise KeyboardInterrupt(f"interrupted; {kept} keeps what is done, run again to go on") from None
+                raise
     finally:
         threading.excepthook = threading.__excepthook__
-    print(f"wrote {out / 'claims.json'}")
-    return studied
 
 
 def _fit(args: argparse.Namespace) -> None:

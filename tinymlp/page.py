@@ -8,7 +8,7 @@ from itertools import groupby
 from pathlib import Path
 from string import Template
 
-from .article import Run
+from .experiment import Run
 from .functions import named
 from .study import ORDERS, Study
 
@@ -35,7 +35,7 @@ class Section:
     seconds: tuple[float, float]  # training, drawing
 
 
-def page(sections: Sequence[Section], seed: int, study: Study | None = None) -> str:
+def page(sections: Sequence[Section], seed: int, study: Study | None = None, device: str = "cpu") -> str:
     """The whole page: contents, the claims if they were studied, and every experiment."""
     skeleton = Template(Path(__file__).with_name("page.html").read_text("utf-8"))
     return skeleton.substitute(
@@ -46,6 +46,7 @@ def page(sections: Sequence[Section], seed: int, study: Study | None = None) -> 
         sections="\n".join(map(_experiment, sections)),
         version=version("tinymlp"),
         seed=seed,
+        device=device.upper(),
     )
 
 

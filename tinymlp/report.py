@@ -7,8 +7,9 @@ from time import perf_counter
 from tqdm import tqdm
 
 from . import plot
-from .article import Experiment, Run, Stage, View, run
+from .backend import choose
 from .detector import detect_segments
+from .experiment import Experiment, Run, Stage, View, run
 from .functions import named
 from .network import MLP
 from .page import Picture, Section, counted, page
@@ -17,12 +18,18 @@ from .study import Study
 
 
 def write_report(
-    experiments: Sequence[Experiment], out: Path, seed: int = 0, study: Study | None = None, progress: bool = True
+    experiments: Sequence[Experiment],
+    out: Path,
+    seed: int = 0,
+    study: Study | None = None,
+    progress: bool = True,
+    device: str = "cpu",
 ) -> Path:
     """Run the experiments on one seed and write ``out/index.html``, its pictures beside it; returns the page's path.
 
-    With a `study`, the page has the verdicts on the article's claims.
+    With a `study`, the page has the verdicts on the article's claims. The device is where the networks are trained.
     """
+    device = choose(device)
     out.mkdir(parents=True, exist_ok=True)
     sections: list[Section] = []
     nets: dict[str, MLP] = {}  # at the end of each experiment, for those that continue it
@@ -31,13 +38,13 @@ def write_report(
         epochs = sum(r.epochs for r in experiment.rounds)
         with tqdm(total=epochs, desc=f"{experiment.name}: train", unit="epoch", disable=not progress) as bar:
             start = nets.get(experiment.continues.name) if experiment.continues else None
-            trained = run(experiment, seed, start, after_round=bar.update)
+            trained = run(experiment, seed, start, bar.update, device)
             nets[experiment.name] = trained.net
         drawing_began = perf_counter()
         pictures = _draw(trained, out, progress)
         sections.append(Section(trained, pictures, (drawing_began - began, perf_counter() - drawing_began)))
     path = out / "index.html"
-    path.write_text(page(sections, seed, study), "utf-8")
+    path.write_text(page(sections, seed, study, device), "utf-8")
     return path
 
 

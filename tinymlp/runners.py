@@ -6,6 +6,7 @@ them. To start from the same parameters with the same orders is to take the same
 """
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from copy import deepcopy
 from typing import Protocol
 
@@ -159,9 +160,13 @@ class Launches:
         if not self._shuffle:
             return np.arange(n, dtype=np.int32)[None, None]
         orders = np.empty((len(self._rngs), count, n), np.int32)
-        for row, rng in zip(orders, self._rngs, strict=True):
-            for epoch in range(count):
-                row[epoch] = rng.permutation(n)
+
+        def draw(row: NDArray, rng: np.random.Generator) -> None:
+            for epoch in row:
+                epoch[:] = rng.permutation(n)
+
+        with ThreadPoolExecutor() as threads:  # while NumPy permutes, other threads can
+            list(threads.map(draw, orders, self._rngs))
         return orders
 
     def rewind(self, epochs: int) -> None:

@@ -17,13 +17,15 @@ from time import perf_counter
 import numpy as np
 from tqdm import tqdm
 
-from .article import EXPERIMENTS, Experiment, Run, run
-from .backend import blas_threads
-from .claims import CLAIMS, Claim
+from .article import EXPERIMENTS
+from .backend import blas_threads, choose
+from .claims import CLAIMS, Claim, Trained
+from .experiment import EnsembleRun, Experiment, run_ensemble
 from .measures import count_breakpoints, mean_squared_error
 from .train import TrainingDiverged
 
 ORDERS = {"unshuffled": False, "shuffled": True}
+AT_ONCE = {"cpu": 1, "gpu": 1024}  # networks that are trained side by side; a stop loses those
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,13 @@ class Study:
     seconds: float
 
 
-def study(seeds: Iterable[int], out: str | Path, executor: Executor | None = None, progress: bool = True) -> Study:
+def study(
+    seeds: Iterable[int],
+    out: str | Path,
+    executor: Executor | None = None,
+    progress: bool = True,
+    device: str = "cpu",
+) -> Study:
     """Take a network of every seed through all experiments, with the article's batches and shuffled; judge the claims.
 
     Parameters
@@ -59,10 +67,13 @@ def study(seeds: Iterable[int], out: str | Path, executor: Executor | None = Non
         Folder of ``claims.json``, ``experiments.json`` and, in ``seeds/``, what each network gave. What is there from
         this very code is not made again.
     executor : concurrent.futures.Executor
-        Runs the networks, two jobs a seed; in this process, one after the other, if not given. It must be able to
-        import tinymlp, and need not see ``out``.
+        Runs the networks on the CPU, two jobs a seed; in this process, one after the other, if not given. It must be
+        able to import tinymlp, and need not see ``out``.
     progress : bool
         Show a progress bar.
+    device : "cpu", "gpu" or "auto"
+        On a GPU this process has it train up to 1024 networks side by side (`run_ensemble`). Their digits are others
+        than on the CPU, so neither keeps what the other has made.
 
     Returns
     -------
@@ -71,21 +82,24 @@ def study(seeds: Iterable[int], out: str | Path, executor: Executor | None = Non
     Raises
     ------
     ValueError, TypeError
-        If there are no seeds, one is there twice, or one is not an integer >= 0.
+        If there are no seeds, one is there twice, or one is not an integer >= 0; if there is an executor for a GPU.
     RuntimeError
-        If training diverges for some seed, or the executor runs other code than this.
+        If training diverges for some seed, or the executor runs other code than this; if there is no GPU.
     """
+    device = choose(device)
+    if device == "gpu" and executor is not None:
+        raise ValueError("executor is for the CPU: leave it out with device='gpu'")
     seeds = tuple(map(index, seeds))
     if not seeds or len(set(seeds)) < len(seeds) or min(seeds) < 0:
         raise ValueError(f"seeds is {seeds}: give one or more different integers >= 0")
     folder = Path(out) / "seeds"
     folder.mkdir(parents=True, exist_ok=True)
     files = {(seed, order): folder / f"{seed}-{order}.json" for seed in seeds for order in ORDERS}
-    results = {job: kept for job, file in files.items() if (kept := _kept(file)) is not None}
+    results = {job: kept for job, file in files.items() if (kept := _kept(file, device)) is not None}
     missing = [job for job in files if job not in results]
     with tqdm(total=len(files), initial=len(results), desc="study", unit="network", disable=not progress) as bar:
-        for job, result in _run(missing, executor):
-            if result["code"] != CODE:
+        for job, result in _run(missing, executor, device):
+            if result["code"] != code_on(device):
                 raise RuntimeError("the executor runs another version of tinymlp or NumPy than this process")
             _write(files[job], result)
             results[job] = result
@@ -127,28 +141,35 @@ def judge(claim: Claim, values: Sequence[float]) -> dict:
     return spread(values) | {"agree": agree, "seeds": len(values), "verdict": verdict}
 
 
-def measure(seed: int, shuffle: bool) -> dict[str, dict]:
-    """Take one network through all experiments; its numbers.
+def measure(seeds: Sequence[int], shuffle: bool, device: str = "cpu") -> Iterator[dict[str, dict]]:
+    """Take a network of each seed through all experiments, side by side; one's numbers after the other's.
 
     Parameters
     ----------
-    seed : int
+    seeds : sequence of int
         Of the first weights and, shuffled, of the batches.
     shuffle : bool
         False for the article's batches, slices of the x axis; True to draw each epoch's anew. Nothing else differs.
+    device : "cpu" or "gpu"
 
-    Returns
-    -------
+    Yields
+    ------
     dict
         "claims": each claim's value by its name; "experiments": of each by its name the last network's
         "mean_squared_error" over the samples of its last round, and "segments" on its view.
     """
 
     @cache
-    def trained(experiment: Experiment) -> Run:
-        start = trained(experiment.continues).net if experiment.continues else None
-        return run(replace(experiment, shuffle=shuffle), seed, start)
+    def all_trained(experiment: Experiment) -> EnsembleRun:
+        start = all_trained(experiment.continues).stages[-1] if experiment.continues else None
+        return run_ensemble(replace(experiment, shuffle=shuffle), seeds, start, device=device)
 
+    for k in range(len(seeds)):
+        yield _numbers(cache(lambda experiment, k=k: all_trained(experiment)[k]))
+
+
+def _numbers(trained: Trained) -> dict[str, dict]:
+    """Of one network."""
     with blas_threads(max(max(e.sizes) for e in EXPERIMENTS)):
         experiments = {}
         for e in EXPERIMENTS:
@@ -160,23 +181,34 @@ def measure(seed: int, shuffle: bool) -> dict[str, dict]:
         return {"claims": {c.name: float(c.value(trained)) for c in CLAIMS}, "experiments": experiments}
 
 
-def timed_measure(seed: int, order: str) -> dict:
-    """One job: the numbers of `measure`, what they took, and the code they are from."""
+def timed_measure(seeds: Sequence[int], order: str, device: str = "cpu") -> Iterator[dict]:
+    """The numbers of `measure`, what they took, and the code they are from; the first took the training of all."""
     began = perf_counter()
     try:
-        numbers = measure(seed, ORDERS[order])
+        for numbers in measure(seeds, ORDERS[order], device):
+            yield {"seconds": perf_counter() - began, "code": code_on(device)} | numbers
+            began = perf_counter()
     except TrainingDiverged as error:
-        raise RuntimeError(f"seed {seed}, {order}: {error}") from error
-    return {"seconds": perf_counter() - began, "code": CODE} | numbers
+        which = ", ".join(str(seeds[k]) for k in error.networks)
+        raise RuntimeError(f"seed {which}, {order}: {error}") from error
 
 
-def _run(jobs: list[tuple[int, str]], executor: Executor | None) -> Iterator[tuple[tuple[int, str], dict]]:
+def _alone(seed: int, order: str) -> dict:
+    """One job for an executor."""
+    return next(timed_measure([seed], order))
+
+
+def _run(jobs: list[tuple[int, str]], executor: Executor | None, device: str) -> Iterator[tuple[tuple[int, str], dict]]:
     """Each job with its result, as they come. Those that wait are called off if one fails, or at Ctrl-C."""
     if executor is None:
-        for job in jobs:
-            yield job, timed_measure(*job)
+        for order in ORDERS:
+            waiting = [seed for seed, its in jobs if its == order]
+            for k in range(0, len(waiting), AT_ONCE[device]):
+                seeds = waiting[k : k + AT_ONCE[device]]
+                for seed, result in zip(seeds, timed_measure(seeds, order, device), strict=True):
+                    yield (seed, order), result
         return
-    futures = {executor.submit(timed_measure, *job): job for job in jobs}
+    futures = {executor.submit(_alone, *job): job for job in jobs}
     try:
         for future in as_completed(futures):
             yield futures[future], future.result()
@@ -187,20 +219,25 @@ def _run(jobs: list[tuple[int, str]], executor: Executor | None) -> Iterator[tup
 
 def code_of(folder: Path) -> str:
     """Changes with every line of the modules there and with NumPy, so that results of other code are told apart."""
-    sources = [path.read_bytes() for path in sorted(folder.glob("*.py"))]
+    sources = [path.read_bytes() for path in sorted(folder.rglob("*")) if path.suffix in (".py", ".cu")]
     return sha256(b"\0".join([*sources, np.__version__.encode()])).hexdigest()
 
 
 CODE = code_of(Path(__file__).parent)  # as it was when it was loaded
 
 
-def _kept(file: Path) -> dict | None:
+def code_on(device: str) -> str:
+    """The code and, unless it is the CPU, the device, of which the digits come."""
+    return CODE if device == "cpu" else f"{CODE} on a GPU"
+
+
+def _kept(file: Path, device: str) -> dict | None:
     """The result in that file, unless there is none, or of other code."""
     try:
         result = json.loads(file.read_text("utf-8"))
     except (OSError, ValueError):
         return None
-    return result if isinstance(result, dict) and result.get("code") == CODE else None
+    return result if isinstance(result, dict) and result.get("code") == code_on(device) else None
 
 
 def _write(file: Path, content: object) -> None:

@@ -56,14 +56,15 @@ class TrainingDiverged(ArithmeticError):
     """The loss or a parameter became NaN or infinite.
 
     ``history`` holds the epochs before, and the network is as it was after them. The optimizer is not: make a new one.
+    ``networks`` says of which networks of an ensemble, (0,) for a single one.
     """
 
-    def __init__(self, message: str, history: History):
+    def __init__(self, message: str, history: History, networks: Sequence[int] = (0,)):
         super().__init__(message)
-        self.history = history
+        self.history, self.networks = history, tuple(networks)
 
     def __reduce__(self) -> tuple:
-        return type(self), (str(self), self.history)
+        return type(self), (str(self), self.history, self.networks)
 
 
 class TrainingInterrupted(KeyboardInterrupt):
@@ -178,7 +179,8 @@ def train(
         rows.extend(fresh[:fine])
         if fine < len(fresh):
             run.rewind(len(rows))
-            raise TrainingDiverged(_diverged(len(rows) + 1, fresh[fine, 0]), history())
+            lost = np.flatnonzero(~np.isfinite(fresh[fine, 0])).tolist()
+            raise TrainingDiverged(_diverged(len(rows) + 1, lost if networks > 1 else []), history(), lost)
 
     def history() -> History:
         table = np.reshape(rows, (-1, 2, networks))
@@ -212,8 +214,8 @@ def train(
     return history()
 
 
-def _diverged(epoch: int, losses: NDArray) -> str:
-    which = f" of network {', '.join(map(str, np.flatnonzero(~np.isfinite(losses))))}" if len(losses) > 1 else ""
+def _diverged(epoch: int, networks: list[int]) -> str:
+    which = f" of network {', '.join(map(str, networks))}" if networks else ""
     return f"the loss{which} became NaN or infinite in epoch {epoch}: try a smaller lr"
 
 
@@ -235,6 +237,9 @@ def _check(
     for name, values in (("lr", lr), ("seed", seed)):
         if np.ndim(values) and len(values) != (1 if isinstance(net, MLP) else len(net)):  # type: ignore[arg-type]
             raise ValueError(f"{name} has {len(values)} numbers: give one, or one for each network")  # type: ignore[arg-type]
+    generators = [id(s) for s in seed if isinstance(s, np.random.Generator)] if isinstance(seed, Sequence) else []
+    if len(set(generators)) < len(generators):
+        raise ValueError("seed has the same Generator twice: give each network one of its own, or all one")
     if not isinstance(data, Dataset | Moments):
         raise TypeError(f"data is a {type(data).__name__}: give a Dataset, as in Dataset(x, y), or sample a function")
     if optimizer is not None and (isinstance(optimizer, type) or not hasattr(optimizer, "step")):

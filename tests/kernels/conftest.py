@@ -7,7 +7,7 @@ import pytest
 import strict_cupy
 
 from tinymlp import kernels
-from tinymlp.kernels import on_cpu
+from tinymlp.kernels import fused, on_cpu
 
 
 @pytest.fixture
@@ -21,9 +21,11 @@ def compiler(request, need):
 def cupy(monkeypatch, compiler):
     """The stand-in."""
     monkeypatch.setitem(sys.modules, "cupy", strict_cupy)
-    kernels.compiled.cache_clear()
+    for compiled in (kernels.compiled, fused.compiled):
+        compiled.cache_clear()
     yield strict_cupy
-    kernels.compiled.cache_clear()
+    for compiled in (kernels.compiled, fused.compiled):  # or tests on a GPU would get what is for the CPU
+        compiled.cache_clear()
 
 
 @pytest.fixture
