@@ -299,6 +299,23 @@ def torch_tuned(net: MLP, x: np.ndarray, y: np.ndarray, batch: int) -> Train:
     return quickest(make, [(size,) for size in chunks(batch)], x, y, batch)
 
 
+def jax_step(gradient: Callable) -> Callable:
+    """A step of Adam for lax.scan, from (params, ms, vs, t) and samples to the next and the loss."""
+    from jax import numpy as jnp
+
+    def step(state, samples):
+        params, ms, vs, t = state
+        loss, grads = gradient(params, *samples)
+        t = t + 1
+        ms = [B1 * m + (1 - B1) * g for m, g in zip(ms, grads, strict=True)]
+        vs = [B2 * v + (1 - B2) * g * g for v, g in zip(vs, grads, strict=True)]
+        rate, root = LR / -jnp.expm1(t * np.log(B1)), jnp.sqrt(-jnp.expm1(t * np.log(B2)))
+        params = [p - rate * m / (jnp.sqrt(v) / root + EPS) for p, m, v in zip(params, ms, vs, strict=True)]
+        return (params, ms, vs, t), loss
+
+    return step
+
+
 def _jax_train(gradient: Callable, params: list, bxs: np.ndarray, bys: np.ndarray, most: int) -> Train:
     """A compiled scan over batches (batches, chunks, ...), a batch a scan over its chunks; most epochs in one call."""
     import jax
@@ -317,15 +334,7 @@ def _jax_train(gradient: Callable, params: list, bxs: np.ndarray, bys: np.ndarra
         total, _ = jax.lax.scan(add, (0.0, zeros), (bx, by))
         return jax.tree.map(lambda sum_: sum_ / len(bx), total)
 
-    def step(state, samples):
-        params, ms, vs, t = state
-        loss, grads = of_batch(params, *samples)
-        t = t + 1
-        ms = [B1 * m + (1 - B1) * g for m, g in zip(ms, grads, strict=True)]
-        vs = [B2 * v + (1 - B2) * g * g for v, g in zip(vs, grads, strict=True)]
-        rate, root = LR / -jnp.expm1(t * np.log(B1)), jnp.sqrt(-jnp.expm1(t * np.log(B2)))
-        params = [p - rate * m / (jnp.sqrt(v) / root + EPS) for p, m, v in zip(params, ms, vs, strict=True)]
-        return (params, ms, vs, t), loss
+    step = jax_step(of_batch)
 
     @jax.jit
     def run(state, bxs, bys, epochs):
@@ -348,8 +357,13 @@ def _jax_train(gradient: Callable, params: list, bxs: np.ndarray, bys: np.ndarra
     return train
 
 
-def jax_plain(net: MLP, x: np.ndarray, y: np.ndarray, batch: int) -> Train:
-    """lax.scan over the batches, a row a sample, weights and biases apart, gradients by value_and_grad."""
+def jax_plain_params(net: MLP) -> list[np.ndarray]:
+    """W and b, layer by layer, for inputs that are rows."""
+    return [p for W, b in zip(net.weights, net.biases, strict=True) for p in (W.T, b)]
+
+
+def jax_plain_gradient() -> Callable:
+    """From (params, bx, by), a row a sample, to (loss, gradients), by value_and_grad."""
     import jax
     from jax import numpy as jnp
 
@@ -360,21 +374,21 @@ def jax_plain(net: MLP, x: np.ndarray, y: np.ndarray, batch: int) -> Train:
             a = jnp.maximum(z, 0)
         return jnp.mean((z - by) ** 2)
 
-    params = [p for W, b in zip(net.weights, net.biases, strict=True) for p in (W.T, b)]
+    return jax.value_and_grad(loss_of)
+
+
+def jax_plain(net: MLP, x: np.ndarray, y: np.ndarray, batch: int) -> Train:
+    """lax.scan over the batches, a row a sample, weights and biases apart, gradients by value_and_grad."""
     shape = (-1, 1, batch, 1)
-    return _jax_train(jax.value_and_grad(loss_of), params, x.reshape(shape), y.reshape(shape), 1)
+    return _jax_train(jax_plain_gradient(), jax_plain_params(net), x.reshape(shape), y.reshape(shape), 1)
 
 
-def jax_tuned(net: MLP, x: np.ndarray, y: np.ndarray, batch: int) -> Train:
-    """The same, tuned: features first, [W | b] against a row of ones, one flat vector, chunks, many epochs in one call.
-
-    The gradient by hand is mostly the quickest, at width 100 value_and_grad; so both are tried. Tried before: biases
-    apart (2 times as long at width 10), unrolling, and XLA's flags for fast-math and 512-bit vectors (no gain).
-    """
+def jax_gradients(sizes: Sequence[int]) -> tuple[Callable, Callable]:
+    """By hand and by value_and_grad, each from ([flat params], bx, by) to (loss, [gradient]); features first."""
     import jax
     from jax import numpy as jnp
 
-    where = _slices(net.sizes)
+    where = _slices(sizes)
 
     def over_ones(a):
         return jnp.concatenate([a, jnp.ones((1, a.shape[1]), a.dtype)])
@@ -398,11 +412,21 @@ def jax_tuned(net: MLP, x: np.ndarray, y: np.ndarray, batch: int) -> Train:
                 d = jnp.where(a[l][:-1] > 0, layers[l][:, :-1].T @ d, 0)
         return jnp.mean(error**2), [jnp.concatenate(grads[::-1])]
 
+    return by_hand, jax.value_and_grad(loss_of)
+
+
+def jax_tuned(net: MLP, x: np.ndarray, y: np.ndarray, batch: int) -> Train:
+    """The same, tuned: features first, [W | b] against a row of ones, one flat vector, chunks, many epochs in one call.
+
+    The gradient by hand is mostly the quickest, at width 100 value_and_grad; so both are tried. Tried before: biases
+    apart (2 times as long at width 10), unrolling, and XLA's flags for fast-math and 512-bit vectors (no gain).
+    """
+
     def make(x: np.ndarray, y: np.ndarray, batch: int, size: int, gradient: Callable) -> Train:
         shape = (-1, batch // size, 1, size)
         return _jax_train(gradient, [net.params], x.reshape(shape), y.reshape(shape), 4096)
 
-    ways = [(size, gradient) for size in chunks(batch) for gradient in (by_hand, jax.value_and_grad(loss_of))]
+    ways = [(size, gradient) for size in chunks(batch) for gradient in jax_gradients(net.sizes)]
     return quickest(make, ways, x, y, batch)
 
 
