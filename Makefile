@@ -13,6 +13,7 @@ test: .venv/installed-test
 
 kernels: .venv/installed-kernels
 	$(BIN)/python -m pytest tests/kernels tests/gpu --require-compilers -rs
+	$(BIN)/python tests/kernels/remove_barriers.py
 
 examples: .venv/installed-examples
 	$(BIN)/python examples/digits.py --picture .venv/digits.png

@@ -360,8 +360,7 @@ __device__ __forceinline__ Network<S> load(const float* params, float* M, float*
         }
         params += size;
     }
-    __syncthreads();
-    return net;
+    return net;                                  // nobody reads it before the barrier of take_samples
 }
 
 template <typename S>
