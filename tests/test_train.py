@@ -282,3 +282,34 @@ def test_dropout_acts_in_training():
     ]
     assert (losses[0] != losses[1]).all()
     assert (losses[1] != losses[2]).all()
+
+
+@pytest.mark.parametrize("engine", ["samples", "segments"])
+def test_networks_with_rates_and_orders_of_their_own(engine):
+    """Catches: a learning rate or an order given to another network, or to all."""
+    options = {"batch_size": 30, "shuffle": True} if engine == "samples" else {"batch_size": None}
+    nets = Ensemble([1, 6, 6, 1], seeds=[4, 5, 6])
+    together = train(nets, DATA, 3, lr=[0.01, 0.02, 0.03], seed=[7, 8, 9], engine=engine, **options)
+    for k in range(3):
+        alone = MLP([1, 6, 6, 1], seed=4 + k)
+        history = train(alone, DATA, 3, lr=0.01 * (1 + k), seed=7 + k, engine=engine, **options)
+        assert history.losses == pytest.approx(together.losses[:, k], rel=1e-6)
+        assert alone.params == pytest.approx(nets[k].params, rel=1e-4, abs=1e-6)
+
+
+def test_bad_rates_and_seeds():
+    """Catches: a network without a rate; two that draw from one Generator, in an order that nobody promised."""
+    nets, one = Ensemble([1, 4, 1], range(3)), np.random.default_rng(0)
+    before = nets.params.copy()
+    for options, said in (
+        ({"lr": [0.1, 0.2]}, "lr has 2 numbers"),
+        ({"lr": [0.1, 0.2, 0.0]}, "lr is 0"),
+        ({"seed": [1, 2]}, "seed has 2 numbers"),
+        ({"seed": [one, np.random.default_rng(1), one]}, "same Generator twice"),
+        ({"engine": "fast"}, "engine is 'fast': give one of samples, segments, fused, auto"),
+        ({"engine": "fused"}, "runs on a GPU"),
+    ):
+        with pytest.raises(ValueError, match=said):
+            train(nets, DATA, 1, **options)
+    assert (nets.params == before).all()
+    assert len(train(nets, DATA, 1, engine="auto")) == 1
