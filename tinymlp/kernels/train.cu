@@ -75,11 +75,13 @@ struct Network {
     __device__ int columns(int l) const { return (l > 0 ? widths[l - 1] : 1) + 1; }
     __device__ bool is_matrix(int l, int k) const { return 0 < l && l < S::LAYERS && k < columns(l) - 1; }
 
-    // Its number in row j and column k, unless it is one of a matrix.
-    __device__ float* in_vectors(int l, int j, int k) const {
+    // Its number in row j and column k; of a matrix, the one of w.
+    __device__ float* number(int l, int j, int k) const {
         if (k == columns(l) - 1) return l < S::LAYERS ? bias(l) + j : bias_out();
+        if (is_matrix(l, k)) return w + ((l - 1) * S::H + j) * S::H + k;
         return l == 0 ? weights_in() + j : weights_out() + k;
     }
+    __device__ float* transposed(int l, int j, int k) const { return w_t + ((l - 1) * S::H + k) * S::H + j; }
 };
 
 // ---------------------------------------------------------------- numbers
@@ -302,20 +304,17 @@ __device__ __forceinline__ void adam(const Network<S>& net, const Adam& adam, fl
         const int columns = net.columns(l), end = begin + net.rows(l) * columns;
         for (; p < end; p += S::THREADS) {
             const int j = (p - begin) / columns, k = (p - begin) % columns;
+            float* number = net.number(l, j, k);
+            float g = 0;
             if (net.is_matrix(l, k)) {
-                float g = 0;
                 for (int group = 0; group < S::GROUPS; ++group) g += parts[(group * S::H + j) * S::H + k];
-                float& w = net.w[((l - 1) * S::H + j) * S::H + k];
-                w = adam_step(w, g, net.M[p], net.V[p], adam);
-                net.w_t[((l - 1) * S::H + k) * S::H + j] = w;
-                if (0 * w != 0) *nan = 0 * w;
             } else {
-                float* number = net.in_vectors(l, j, k);
-                float* g = net.grad_of(number);
-                *number = adam_step(*number, *g, net.M[p], net.V[p], adam);
-                *g = 0;
-                if (0 * *number != 0) *nan = 0 * *number;
+                g = *net.grad_of(number);
+                *net.grad_of(number) = 0;
             }
+            *number = adam_step(*number, g, net.M[p], net.V[p], adam);
+            if (net.is_matrix(l, k)) *net.transposed(l, j, k) = *number;
+            if (0 * *number != 0) *nan = 0 * *number;
         }
         if (0 < l && l < S::LAYERS) __syncthreads();
         begin = end;
@@ -351,12 +350,8 @@ __device__ __forceinline__ Network<S> load(const float* params, float* M, float*
         const int columns = net.columns(l), size = net.rows(l) * columns;
         for (int e = threadIdx.x; e < size; e += S::THREADS) {
             const int j = e / columns, k = e % columns;
-            if (net.is_matrix(l, k)) {
-                net.w[((l - 1) * S::H + j) * S::H + k] = params[e];
-                net.w_t[((l - 1) * S::H + k) * S::H + j] = params[e];
-            } else {
-                *net.in_vectors(l, j, k) = params[e];
-            }
+            *net.number(l, j, k) = params[e];
+            if (net.is_matrix(l, k)) *net.transposed(l, j, k) = params[e];
         }
         params += size;
     }
@@ -369,8 +364,7 @@ __device__ __forceinline__ void store(const Network<S>& net, float* params, floa
     for (int l = 0; l <= S::LAYERS; ++l) {
         const int columns = net.columns(l), size = net.rows(l) * columns;
         for (int e = threadIdx.x; e < size; e += S::THREADS) {
-            const int j = e / columns, k = e % columns;
-            params[e] = net.is_matrix(l, k) ? net.w[((l - 1) * S::H + j) * S::H + k] : *net.in_vectors(l, j, k);
+            params[e] = *net.number(l, e / columns, e % columns);
         }
         params += size;
     }
