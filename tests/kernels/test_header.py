@@ -168,46 +168,38 @@ def sanitizer(request, need, compiler):
     need(request, "--require-compilers", there, "no address sanitizer: install libasan, which belongs to g++")
 
 
-def test_address_sanitizer_on_every_kernel(sanitizer):
-    """Catches: an element before or after an array that a kernel reads or writes."""
-    file = str(Path(__file__).parent / "test_on_cpu.py")
-    tests = ["-k", "test_leaky or test_mean or test_a_loss or test_adam"]
-    done = with_address_sanitizer("-m", "pytest", "-q", "-p", "no:cacheprovider", file, *tests)
+@pytest.mark.parametrize(
+    ("file", "tests", "count"),
+    [
+        ("test_on_cpu.py", "test_leaky or test_mean or test_a_loss or test_adam", 94),
+        ("test_train_kernel.py", "test_gradients or test_little_shared or test_in_parts", 28),
+    ],
+)
+def test_address_sanitizer_on_every_kernel(sanitizer, file, tests, count):
+    """Catches: an element of nobody that a kernel reads or writes; too little shared memory asked for."""
+    path = str(Path(__file__).parent / file)
+    done = with_address_sanitizer("-m", "pytest", "-q", "-p", "no:cacheprovider", path, "-k", tests)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "AddressSanitizer" not in done.stderr
-    assert "94 passed" in done.stdout, done.stdout
+    assert f"{count} passed" in done.stdout, done.stdout
 
 
-def test_address_sanitizer_on_the_training_kernel(sanitizer):
-    """Catches: too little shared memory asked for; a sample, an order or a parameter of nobody."""
-    file = str(Path(__file__).parent / "test_train_kernel.py")
-    tests = ["-k", "test_gradients or test_little_shared or test_in_parts"]
-    done = with_address_sanitizer("-m", "pytest", "-q", "-p", "no:cacheprovider", file, *tests)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "AddressSanitizer" not in done.stderr
-    assert "28 passed" in done.stdout, done.stdout
-
-
-def test_address_sanitizer_would_see_too_little_shared_memory(sanitizer):
-    """Catches: shared memory that the sanitizer does not watch."""
-    code = (
+@pytest.mark.parametrize(
+    ("code", "name", "launch", "words"),
+    [
+        (OVERRUN, "overrun<float>", "((5,), (256,), (np.zeros(1000, np.float32), 1000))", "WRITE of size 4"),
+        (POISON, "poison<float>", "((1,), (32,), (np.zeros(32, np.float32), np.int32(5)), shared_mem=124)", ""),
+    ],
+    ids=["array", "shared memory"],
+)
+def test_address_sanitizer_would_see_an_overrun(sanitizer, code, name, launch, words):
+    """Catches: a sanitizer run that watches nothing, or not the shared memory."""
+    script = (
         "import numpy as np; from tinymlp.kernels import on_cpu\n"
-        f"module = on_cpu.RawModule(code='''{POISON}''', name_expressions=['poison<float>'])\n"
-        "module.get_function('poison<float>')((1,), (32,), (np.zeros(32, np.float32), np.int32(5)), shared_mem=124)"
+        f"module = on_cpu.RawModule(code='''{code}''', name_expressions=['{name}'])\n"
+        f"module.get_function('{name}'){launch}"
     )
-    done = with_address_sanitizer("-c", code)
+    done = with_address_sanitizer("-c", script)
     assert done.returncode != 0
     assert "heap-buffer-overflow" in done.stderr
-
-
-def test_address_sanitizer_would_see_an_overrun(sanitizer):
-    """Catches: a sanitizer run that watches nothing."""
-    code = (
-        "import numpy as np; from tinymlp.kernels import on_cpu\n"
-        f"module = on_cpu.RawModule(code='''{OVERRUN}''', name_expressions=['overrun<float>'])\n"
-        "module.get_function('overrun<float>')((5,), (256,), (np.zeros(1000, np.float32), 1000))"
-    )
-    done = with_address_sanitizer("-c", code)
-    assert done.returncode != 0
-    assert "heap-buffer-overflow" in done.stderr
-    assert "WRITE of size 4" in done.stderr
+    assert words in done.stderr
