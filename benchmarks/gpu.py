@@ -34,11 +34,9 @@ from gpu_checks import SAMPLES, check, sizes
 from gpu_figures import figures
 from gpu_peers import BATCH, CONTENDERS, ON_MANY
 from machine import describe
-from train_cpu import TOLERANCE, data_of
-from train_peers import LR
+from train_cpu import TOLERANCE, data_of, expected_losses
 
-import tinymlp
-from tinymlp import MLP, Dataset, Ensemble, backend
+from tinymlp import MLP, Ensemble, backend
 from tinymlp.kernels import fused
 
 CHECKED = 5  # epochs, of ten steps each, whose losses are compared
@@ -77,18 +75,14 @@ def ask(pipe, *request):
         return "its process has died"
 
 
-@cache
-def expected_losses(width: int, seed: int) -> np.ndarray:
-    """Those of tinymlp in float64."""
-    net, data = MLP(sizes(width), seed=seed).astype(np.float64), Dataset(*data_of(SAMPLES))
-    return tinymlp.train(net, data, CHECKED, LR, BATCH, shuffle=False).losses
+expected = cache(expected_losses)
 
 
 def error_of(losses: np.ndarray, width: int) -> float:
     """How far losses, (epochs, networks), are off, relatively, for five of the networks."""
     some = np.unique(np.linspace(0, losses.shape[1] - 1, 5).astype(int))
-    expected = np.stack([expected_losses(width, seed) for seed in some.tolist()], axis=1)
-    return float(np.abs(losses[:, some] / expected - 1).max()) if np.isfinite(losses).all() else np.inf
+    right = [expected("tinymlp", width, SAMPLES, BATCH, CHECKED, seed) for seed in some.tolist()]
+    return float(np.abs(losses[:, some] / np.stack(right, axis=1) - 1).max()) if np.isfinite(losses).all() else np.inf
 
 
 def compare(pipes: dict, width: int, args: argparse.Namespace, problems: list[dict]) -> list[dict]:

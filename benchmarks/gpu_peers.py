@@ -6,12 +6,20 @@ order of x, and a device, "gpu", or "cpu" to be tried. It gives a function that 
 it returns, nothing is under way on the GPU any more: the losses have come back.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
-from time import perf_counter
 
 import numpy as np
-from train_peers import LR, Train, jax_gradients, jax_plain, jax_plain_gradient, jax_plain_params, jax_step
+from train_peers import (
+    LR,
+    Train,
+    jax_gradients,
+    jax_plain,
+    jax_plain_gradient,
+    jax_plain_params,
+    jax_step,
+    least_seconds,
+)
 
 import tinymlp
 from tinymlp import MLP, Dataset, Ensemble, backend
@@ -170,22 +178,8 @@ def jax_vmap(net: MLP | Ensemble, x: np.ndarray, y: np.ndarray, _: str) -> Train
 
         return train
 
-    return quickest([partial(make, *layout, unroll) for layout in layouts for unroll in (1, len(x) // BATCH)])
-
-
-def quickest(makes: Sequence[Callable[[], Train]]) -> Train:
-    """What the quickest of them makes."""
-
-    def seconds(make: Callable[[], Train]) -> float:
-        train, times = make(), []
-        train(5)
-        for _ in range(5):
-            began = perf_counter()
-            train(5)
-            times.append(perf_counter() - began)
-        return min(times)
-
-    return min(makes, key=seconds)()
+    makes = [partial(make, *layout, unroll) for layout in layouts for unroll in (1, len(x) // BATCH)]
+    return min(makes, key=lambda make: least_seconds(make()))()
 
 
 CONTENDERS: dict[str, Callable] = {

@@ -131,9 +131,9 @@ class Contender:
         self.process.join(10)
 
 
-def expected_losses(name: str, width: int, n: int, batch: int, checked: int) -> np.ndarray:
+def expected_losses(name: str, width: int, n: int, batch: int, checked: int, seed: int = 0) -> np.ndarray:
     """Those of tinymlp in float64."""
-    net = MLP([1, width, width, width, 1], seed=0).astype(np.float64)
+    net = MLP([1, width, width, width, 1], seed=seed).astype(np.float64)
     engine = "samples" if n <= 100_000 else "segments"  # the same to 1e-12, and quick
     adam = EarlyEps(LR) if name == "scikit-learn" else tinymlp.Adam(LR)
     data = tinymlp.Dataset(*data_of(n))

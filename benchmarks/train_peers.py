@@ -22,19 +22,23 @@ Train = Callable[[int], np.ndarray]
 LR, B1, B2, EPS = 0.01, 0.9, 0.999, 1e-8
 
 
+def least_seconds(train: Train) -> float:
+    """What five epochs take, at best."""
+    train(5)
+    times = []
+    for _ in range(7):
+        began = perf_counter()
+        train(5)
+        times.append(perf_counter() - began)
+    return min(times)
+
+
 def quickest(make: Callable[..., Train], ways: Sequence[tuple], x: np.ndarray, y: np.ndarray, batch: int) -> Train:
     """What make(x, y, batch, *way) gives for the quickest way of those tried; way[0] is the size of a chunk."""
 
     def seconds_a_sample(way: tuple) -> float:
         part = way[0] * min(batch // way[0], 8)
-        train = make(x[:part], y[:part], part, *way)
-        train(3)
-        times = []
-        for _ in range(7):
-            began = perf_counter()
-            train(5)
-            times.append(perf_counter() - began)
-        return min(times) / part
+        return least_seconds(make(x[:part], y[:part], part, *way)) / part
 
     return make(x, y, batch, *(min(ways, key=seconds_a_sample) if len(ways) > 1 else ways[0]))
 
