@@ -21,6 +21,11 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 from . import backend, interop
 
 
+def count_parameters(sizes: Sequence[int]) -> int:
+    """P, of a network of these sizes."""
+    return sum(outputs * (inputs + 1) for inputs, outputs in pairwise(sizes))
+
+
 def layer_views(flat: NDArray, sizes: Sequence[int]) -> list[NDArray]:
     """The matrices [W | b], each (out, in + 1), that lie one after the other in a flat vector (P,)."""
     views, k = [], 0
@@ -123,7 +128,7 @@ class MLP:
     ) -> "MLP":
         """The network whose parameters are this flat vector (P,) itself, not a copy of it."""
         sizes = _check_sizes(sizes)
-        count = sum(outputs * (inputs + 1) for inputs, outputs in pairwise(sizes))
+        count = count_parameters(sizes)
         if params.shape != (count,) or params.dtype.kind != "f":
             raise ValueError(f"params is {params.shape} {params.dtype}: sizes {list(sizes)} need ({count},) floats")
         return cls.__new__(cls)._set(sizes, params, negative_slope, dropout)

@@ -6,6 +6,7 @@ from train_checks import *  # noqa: F403
 
 from tinymlp import Ensemble, sample, train
 from tinymlp.kernels import fused
+from tinymlp.network import count_parameters
 
 SHARED = {75: 64, 80: 163, 86: 99, 90: 227, 100: 227, 120: 99}  # KiB a block may have, CUDA C++ Programming Guide
 
@@ -29,7 +30,7 @@ def test_configurations(architecture, width, layers):
         assert limit < 100 * 1024
         assert width > 32
         return
-    count = fused.count_parameters(hidden)
+    count = count_parameters([1, *hidden, 1])
     assert count == Ensemble([1, *hidden, 1], [0]).params.size
     assert config.layers == layers
     assert config.width == min(w for w in fused.WIDTHS if w >= width)

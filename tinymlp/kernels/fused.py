@@ -6,13 +6,13 @@ The widths of its tiles are constants of the program, so that a compiler can kee
 
 from collections.abc import Sequence
 from functools import cache
-from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..backend import array_module
 from ..kernels import check, source
+from ..network import count_parameters
 
 OPTIONS = (
     "-std=c++17",
@@ -49,12 +49,6 @@ class Configuration(NamedTuple):
         return 4 * (activations + matrices + vectors + 2 * self.chunk + sums)
 
 
-def count_parameters(hidden: Sequence[int]) -> int:
-    """Of a network of one input, these hidden layers and one output."""
-    sizes = [1, *hidden, 1]
-    return sum(outputs * (inputs + 1) for inputs, outputs in pairwise(sizes))
-
-
 def configuration(hidden: Sequence[int], shared_memory: int) -> Configuration | None:
     """The build for these hidden layers on a GPU that gives a block so many bytes of shared memory; None if none fits.
 
@@ -64,10 +58,11 @@ def configuration(hidden: Sequence[int], shared_memory: int) -> Configuration | 
     widths = [width for width in WIDTHS if width >= max(hidden, default=0)]
     if len(hidden) not in LAYERS or not widths:
         return None
+    count = count_parameters([1, *hidden, 1])
     for chunk in CHUNKS:
         for sums_in_shared in (True, False):
             found = Configuration(widths[0], len(hidden), chunk, sums_in_shared)
-            if _has_room(found) and found.shared_bytes(count_parameters(hidden)) <= shared_memory:
+            if _has_room(found) and found.shared_bytes(count) <= shared_memory:
                 return found
     return None
 
@@ -132,7 +127,7 @@ def train(
     check(x=x, y=y)
     lr, factors, eps = rates
     expected = {
-        "params": (params, (networks, count_parameters(hidden)), np.float32),
+        "params": (params, (networks, count_parameters([1, *hidden, 1])), np.float32),
         "sums": (sums, (2, networks, count), np.float32),
         "x": (x, (x.size,), np.float32),
         "order": (order, (*order.shape[:2], x.size), np.int32),
