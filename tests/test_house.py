@@ -33,6 +33,7 @@ ORDER = [
     "segment_gradient",
     "engines",
     "runners",
+    "history",
     "train",
     "rational",
     "exact",

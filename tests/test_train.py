@@ -290,6 +290,9 @@ def test_networks_with_rates_and_orders_of_their_own(engine):
     options = {"batch_size": 30, "shuffle": True} if engine == "samples" else {"batch_size": None}
     nets = Ensemble([1, 6, 6, 1], seeds=[4, 5, 6])
     together = train(nets, DATA, 3, lr=[0.01, 0.02, 0.03], seed=[7, 8, 9], engine=engine, **options)
+    again, seeds = Ensemble([1, 6, 6, 1], seeds=[4, 5, 6]), np.array([7, 8, 9])
+    arrays = train(again, DATA, 3, lr=np.array([0.01, 0.02, 0.03]), seed=seeds, engine=engine, **options)
+    assert (arrays.losses == together.losses).all()
     for k in range(3):
         alone = MLP([1, 6, 6, 1], seed=4 + k)
         history = train(alone, DATA, 3, lr=0.01 * (1 + k), seed=7 + k, engine=engine, **options)
@@ -313,3 +316,14 @@ def test_bad_rates_and_seeds():
             train(nets, DATA, 1, **options)
     assert (nets.params == before).all()
     assert len(train(nets, DATA, 1, engine="auto")) == 1
+
+
+@pytest.mark.parametrize("lr", [np.float32(0.5), np.array(0.5), 1])
+def test_a_rate_may_be_any_number(lr):
+    """Catches: one number that is taken for a list of them."""
+    nets = Ensemble([1, 4, 1], range(2))
+    same = nets.to("cpu").params.copy()
+    history = train(nets, DATA, 2, lr=lr)
+    assert (nets.params != same).any()
+    nets.params = same
+    assert (train(nets, DATA, 2, lr=float(lr)).losses == history.losses).all()

@@ -18,7 +18,7 @@ data is the way to read the code:
     segment_gradient   backpropagation whose samples are lines
     engines     from data to gradients, sample by sample or by segments
     runners     through the epochs: step by step, or many networks in one launch
-    train       train() and its History
+    train       train() and, in history, what it leaves behind
     rational    the same in rational numbers, with nothing rounded
     exact       find_regions(): the regions proven, by rational numbers where float64 leaves a doubt
     piecewise   PiecewiseLinear: the network as a function object
@@ -49,13 +49,14 @@ from .detector import Detection, detect_segments
 from .ensemble import Ensemble
 from .ensemble_segments import EnsembleSegments
 from .exact import find_regions
+from .history import History, TrainingDiverged, TrainingInterrupted
 from .moments import Moments
 from .network import MLP
 from .optim import SGD, Adam
 from .piecewise import Boundary, PiecewiseLinear, Segment
 from .regions import Regions
 from .segments import extract_outputs, extract_segments
-from .train import History, TrainingDiverged, TrainingInterrupted, train
+from .train import train
 
 __all__ = [
     "MLP",

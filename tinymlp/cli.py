@@ -18,11 +18,12 @@ from .article import chosen
 from .backend import DEVICES, choose, describe
 from .data import sample
 from .functions import BY_NAME
+from .history import History, TrainingDiverged, TrainingInterrupted
 from .network import MLP
 from .piecewise import Boundary, PiecewiseLinear
 from .segments import extract_segments
 from .study import Study, study
-from .train import History, TrainingDiverged, TrainingInterrupted, train
+from .train import train
 
 
 def main(argv: Sequence[str] | None = None) -> int:

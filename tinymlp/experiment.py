@@ -13,8 +13,9 @@ from .backend import move
 from .data import Dataset, sample
 from .ensemble import Ensemble
 from .functions import Function
+from .history import History
 from .network import MLP
-from .train import History, train
+from .train import train
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,9 @@ from collections import Counter
 import numpy as np
 
 from .data import Dataset
+from .history import History
 from .network import MLP
 from .segments import extract_segments
-from .train import History
 
 
 def quotient(a: float, b: float) -> float:

@@ -16,10 +16,10 @@ from .crosscheck import CrossCheck
 from .data import check_interval
 from .detector import Detection, detect_segments
 from .functions import Function, named
+from .history import History
 from .network import MLP
 from .piecewise import PiecewiseLinear
 from .segments import extract_segments
-from .train import History
 
 ARTICLE_COLORS = "rgbck"
 LAYER_COLORS = ("#d55e00", "#0072b2", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")  # told apart by the colour-blind

@@ -97,7 +97,7 @@ class Steps:
 
 
 class Launches:
-    """Launches of the fused kernel, each for as many epochs as are wanted at once.
+    """Launches of the fused kernel, each for as many epochs as are wanted at once, where `why_not_fused` says nothing.
 
     Parameters are those of `train`; the learning rates are of each network, and there is a generator for all or each.
     """
@@ -107,18 +107,17 @@ class Launches:
     def __init__(
         self,
         net: MLP | Ensemble,
-        data: Dataset | Moments,
+        data: Dataset,
         batch_size: int | None,
         shuffle: bool,
         rngs: Sequence[np.random.Generator],
         adam: Adam,
         lrs: Sequence[float],
     ):
-        if reason := why_not_fused(net, data, adam):
-            raise ValueError(f"engine='fused' {reason}")
-        assert isinstance(data, Dataset)
         first = net if isinstance(net, MLP) else net.nets[0]
-        xp = array_module("gpu")
+        xp, config = array_module("gpu"), _configuration(first)
+        assert config is not None
+        self._config = config
         self._net, self._first, self._adam, self._rngs = net, first, adam, list(rngs)
         self._x, self._y = (xp.asarray(values[0]) for values in data.columns(np.float32))
         self._batch_size = min(batch_size or len(data), len(data))
@@ -136,10 +135,8 @@ class Launches:
         params = self._net.params.reshape(networks, -1)
         sums, pairs = self._adam.ahead(self._net.params, count * len(self.sizes))
         factors, eps = np.array(pairs).T
-        config = _configuration(self._first)
-        assert config is not None
         return fused.train(
-            config,
+            self._config,
             params,
             sums.reshape(2, networks, -1),
             self._first.sizes[1:-1],
@@ -223,13 +220,16 @@ def runner(
     """The runner for what `train` is asked; parameters are its, ``rngs`` made from its seeds."""
     first = net if isinstance(net, MLP) else net.nets[0]
     networks = 1 if isinstance(net, MLP) else len(net)
-    rates = [lr] * networks if isinstance(lr, float | int) else list(lr)
-    adams = [Adam(rate) for rate in rates] if np.ndim(lr) else [Adam(rates[0])]  # each checks its lr
-    if engine == "auto":
-        engine = "samples" if why_not_fused(net, data, optimizer or adams[0]) else "fused"
-    if engine == "fused":
-        if isinstance(optimizer, Adam):
-            rates = [optimizer.lr] * networks
-        return Launches(net, data, batch_size, shuffle, rngs, optimizer or adams[0], rates)  # type: ignore[arg-type]
+    adams = [Adam(rate) for rate in np.atleast_1d(lr).tolist()]  # one, or one for each network; each checks its lr
+    if engine in ("fused", "auto"):
+        reason = why_not_fused(net, data, optimizer or adams[0])
+        if reason is None:
+            assert isinstance(data, Dataset)
+            adam = optimizer if isinstance(optimizer, Adam) else adams[0]
+            rates = [adam.lr] * networks if optimizer or len(adams) == 1 else [one.lr for one in adams]
+            return Launches(net, data, batch_size, shuffle, rngs, adam, rates)
+        if engine == "fused":
+            raise ValueError(f"engine='fused' {reason}")
+        engine = "samples"
     sources = [ENGINES[engine](first, data, batch_size, shuffle, rng) for rng in rngs]
     return Steps(net, sources, [optimizer] if optimizer else adams)

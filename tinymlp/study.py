@@ -21,8 +21,8 @@ from .article import EXPERIMENTS
 from .backend import blas_threads, choose
 from .claims import CLAIMS, Claim, Trained
 from .experiment import EnsembleRun, Experiment, run_ensemble
+from .history import TrainingDiverged
 from .measures import count_breakpoints, mean_squared_error
-from .train import TrainingDiverged
 
 ORDERS = {"unshuffled": False, "shuffled": True}
 AT_ONCE = {"cpu": 1, "gpu": 1024}  # networks that are trained side by side; a stop loses those
@@ -87,6 +87,7 @@ def study(
         If training diverges for some seed, or the executor runs other code than this; if there is no GPU.
     """
     device = choose(device)
+    code = code_on(device)
     if device == "gpu" and executor is not None:
         raise ValueError("executor is for the CPU: leave it out with device='gpu'")
     seeds = tuple(map(index, seeds))
@@ -95,11 +96,11 @@ def study(
     folder = Path(out) / "seeds"
     folder.mkdir(parents=True, exist_ok=True)
     files = {(seed, order): folder / f"{seed}-{order}.json" for seed in seeds for order in ORDERS}
-    results = {job: kept for job, file in files.items() if (kept := _kept(file, device)) is not None}
+    results = {job: kept for job, file in files.items() if (kept := _kept(file, code)) is not None}
     missing = [job for job in files if job not in results]
     with tqdm(total=len(files), initial=len(results), desc="study", unit="network", disable=not progress) as bar:
         for job, result in _run(missing, executor, device):
-            if result["code"] != code_on(device):
+            if result["code"] != code:
                 raise RuntimeError("the executor runs another version of tinymlp or NumPy than this process")
             _write(files[job], result)
             results[job] = result
@@ -231,13 +232,13 @@ def code_on(device: str) -> str:
     return CODE if device == "cpu" else f"{CODE} on a GPU"
 
 
-def _kept(file: Path, device: str) -> dict | None:
+def _kept(file: Path, code: str) -> dict | None:
     """The result in that file, unless there is none, or of other code."""
     try:
         result = json.loads(file.read_text("utf-8"))
     except (OSError, ValueError):
         return None
-    return result if isinstance(result, dict) and result.get("code") == code_on(device) else None
+    return result if isinstance(result, dict) and result.get("code") == code else None
 
 
 def _write(file: Path, content: object) -> None:

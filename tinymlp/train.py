@@ -1,10 +1,9 @@
-"""train(): epochs over batches, and the History of what happened."""
+"""train(): epochs over batches."""
 
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, field
 from numbers import Integral
-from typing import get_args
+from typing import Any, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,68 +13,10 @@ from .backend import array_module, blas_threads, move
 from .data import Dataset
 from .engines import Engine
 from .ensemble import Ensemble
+from .history import History, TrainingDiverged, TrainingInterrupted
 from .moments import Moments
 from .network import MLP
 from .runners import Optimizer, runner
-
-
-@dataclass(frozen=True, eq=False)
-class History:
-    """What a training run left behind; ``first + second`` is the history of both, one after the other.
-
-    Attributes
-    ----------
-    losses : array, (epochs,), for an ensemble (epochs, K)
-        The mean squared error over the samples, or over the interval of a function, each batch measured just before its
-        step. Float64, unit of y squared.
-    article_losses : array of the same shape
-        The figure the article prints instead: the sum of the batches' losses, divided by the batch size (1, for a
-        function, which has no samples).
-    snapshots : dict from int to array
-        A copy of ``params`` after so many epochs, 0 being before the first.
-
-    All are NumPy arrays, wherever the network is.
-    """
-
-    losses: NDArray
-    article_losses: NDArray
-    snapshots: dict[int, NDArray] = field(default_factory=dict)
-
-    def __len__(self) -> int:
-        return len(self.losses)
-
-    def __add__(self, later: "History") -> "History":
-        return History(
-            np.concatenate([self.losses, later.losses]),
-            np.concatenate([self.article_losses, later.article_losses]),
-            self.snapshots | {len(self) + epoch: params for epoch, params in later.snapshots.items()},
-        )
-
-
-class TrainingDiverged(ArithmeticError):
-    """The loss or a parameter became NaN or infinite.
-
-    ``history`` holds the epochs before, and the network is as it was after them. The optimizer is not: make a new one.
-    ``networks`` says of which networks of an ensemble, (0,) for a single one.
-    """
-
-    def __init__(self, message: str, history: History, networks: Sequence[int] = (0,)):
-        super().__init__(message)
-        self.history, self.networks = history, tuple(networks)
-
-    def __reduce__(self) -> tuple:
-        return type(self), (str(self), self.history, self.networks)
-
-
-class TrainingInterrupted(KeyboardInterrupt):
-    """Somebody pressed Ctrl-C. ``history`` holds the whole epochs before; the network is as after its last step."""
-
-    def __init__(self, history: History):
-        super().__init__(f"training was interrupted after {len(history)} epochs")
-        self.history = history
-
-    def __reduce__(self) -> tuple:
-        return type(self), (self.history,)
 
 
 def train(
@@ -153,7 +94,7 @@ def train(
         At Ctrl-C; a KeyboardInterrupt that has the history so far.
     """
     wanted = _check(net, data, epochs, lr, batch_size, optimizer, seed, snapshots, callback, engine)
-    seeds = seed if isinstance(seed, Sequence) else [seed]  # of all networks, or of each
+    seeds: list[Any] = list(seed) if isinstance(seed, Sequence | np.ndarray) else [seed]  # of each network, or of all
     networks = 1 if isinstance(net, MLP) else len(net)
     sizes = net.sizes if isinstance(net, MLP) else net.nets[0].sizes
     run = runner(net, data, lr, batch_size, shuffle, optimizer, [np.random.default_rng(s) for s in seeds], engine)
