@@ -10,9 +10,9 @@ from time import perf_counter
 from machine import describe
 from threadpoolctl import threadpool_limits
 
-import tinymlp.ensemble_segments
+import tinymlp.segments.ensemble_segments
 from tinymlp import MLP, Ensemble, PiecewiseLinear, extract_segments, sample, train
-from tinymlp.exact import Arithmetic
+from tinymlp.segments.find_regions import Arithmetic
 
 INTERVAL = (-10.0, 10.0)
 

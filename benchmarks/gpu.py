@@ -36,8 +36,8 @@ from gpu_peers import BATCH, CONTENDERS, ON_MANY
 from machine import describe
 from train_cpu import TOLERANCE, data_of, expected_losses
 
-from tinymlp import MLP, Ensemble, backend
-from tinymlp.kernels import fused
+from tinymlp import MLP, Ensemble, devices
+from tinymlp.gpu import train_kernel
 
 CHECKED = 5  # epochs, of ten steps each, whose losses are compared
 NETWORKS = {"gpu": [132, 264, 528, 1056], "cpu": [2, 4]}  # of an ensemble; an H100 has 132 multiprocessors
@@ -95,7 +95,7 @@ def compare(pipes: dict, width: int, args: argparse.Namespace, problems: list[di
 
     for key, pipe in pipes.items():
         name, networks = key
-        if width > fused.WIDTHS[-1] and (networks > 1 or name == "tinymlp, fused"):
+        if width > train_kernel.WIDTHS[-1] and (networks > 1 or name == "tinymlp, fused"):
             continue
         answer = ask(pipe, "build", width)
         if isinstance(answer, str):
@@ -198,9 +198,9 @@ def main() -> None:
     parser.add_argument("--device", choices=("gpu", "cpu"), default="gpu", help="cpu tries the script without a GPU")
     args = parser.parse_args()
 
-    backend.choose(args.device)  # raises if there is no GPU
+    devices.choose(args.device)  # raises if there is no GPU
     networks = [1, *(args.networks or NETWORKS[args.device])]
-    machine, names = [describe(), *backend.describe()], args.only
+    machine, names = [describe(), *devices.describe()], args.only
     for package in ("torch", "jax"):
         try:
             machine.append(f"{package} {version(package)}")
@@ -228,7 +228,7 @@ def main() -> None:
     for process in active_children():
         process.join(10)
     for width in args.widths:
-        if width <= fused.WIDTHS[-1]:
+        if width <= train_kernel.WIDTHS[-1]:
             try:
                 results["checks"].append(check(width, networks[1], args.device))
             except Exception as error:

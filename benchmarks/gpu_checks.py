@@ -18,8 +18,8 @@ from train_cpu import data_of
 from train_peers import LR
 
 import tinymlp
-from tinymlp import Adam, Dataset, Ensemble, backend
-from tinymlp.kernels import fused
+from tinymlp import Adam, Dataset, Ensemble, devices
+from tinymlp.gpu import train_kernel
 
 SAMPLES = 12_800
 
@@ -48,7 +48,7 @@ def first_moment(width: int, networks: int, device: str) -> np.ndarray:
         adam = Adam(LR)
         tinymlp.train(ensemble, batch, 1, batch_size=BATCH, shuffle=False, optimizer=adam, engine=how)
         sums, _ = adam.ahead(ensemble.params, 0)
-        moments.append(backend.move(sums, "cpu")[0].astype(np.float64))
+        moments.append(devices.move(sums, "cpu")[0].astype(np.float64))
     return np.linalg.norm(moments[0] - moments[1], axis=1) / np.linalg.norm(moments[1], axis=1)
 
 
@@ -58,10 +58,10 @@ def first_call(width: int, networks: int, device: str, cache: str) -> tuple[floa
     The training is five epochs. CUDA itself has been started before; ``cache`` is where CuPy keeps compiled kernels.
     """
     os.environ["CUPY_CACHE_DIR"] = cache  # CuPy has not been imported yet
-    backend.move(backend.array_module(device).zeros(1), "cpu")
+    devices.move(devices.array_module(device).zeros(1), "cpu")
     began, compiled, times, digests = perf_counter(), 0.0, [], set()
     if device == "gpu":
-        fused.compiled(fused.configuration(sizes(width)[1:-1], fused.shared_memory()))
+        train_kernel.compiled(train_kernel.configuration(sizes(width)[1:-1], train_kernel.shared_memory()))
         compiled = perf_counter() - began
     for _ in range(2):
         ensemble, adam = Ensemble(sizes(width), range(networks)).to(device), Adam(LR)
@@ -72,7 +72,7 @@ def first_call(width: int, networks: int, device: str, cache: str) -> tuple[floa
         times.append(perf_counter() - began)
         digest = hashlib.sha256(losses.tobytes())
         for array in (ensemble.params, adam.ahead(ensemble.params, 0)[0]):
-            digest.update(backend.move(array, "cpu").tobytes())
+            digest.update(devices.move(array, "cpu").tobytes())
         digests.add(digest.hexdigest())
     return compiled + times[0] - times[1], compiled, digests
 

@@ -22,11 +22,11 @@ from train_peers import (
 )
 
 import tinymlp
-from tinymlp import MLP, Dataset, Ensemble, backend
-from tinymlp.kernels import fused
+from tinymlp import MLP, Dataset, Ensemble, devices
+from tinymlp.gpu import train_kernel
 
 BATCH = 1280
-LAUNCH = fused.train
+LAUNCH = train_kernel.train
 
 
 class Fused:
@@ -42,10 +42,10 @@ class Fused:
         self._net, self._data, self._adam = net.to(device), Dataset(x, y), tinymlp.Adam(LR)
         self._engine = "fused" if device == "gpu" else "samples"
         self._events, self.kernel = [], 0.0
-        fused.train = self._launch  # there is one contender in a process
+        train_kernel.train = self._launch  # there is one contender in a process
 
     def _launch(self, *args):
-        cuda = backend.array_module("gpu").cuda
+        cuda = devices.array_module("gpu").cuda
         begin, end = cuda.Event(), cuda.Event()
         begin.record()
         losses = LAUNCH(*args)
@@ -60,7 +60,7 @@ class Fused:
             self._net, self._data, epochs, LR, BATCH, shuffle=False, optimizer=self._adam, engine=self._engine
         )
         if self._events:
-            cuda = backend.array_module("gpu").cuda
+            cuda = devices.array_module("gpu").cuda
             self.kernel = sum(cuda.get_elapsed_time(*pair) for pair in self._events) / 1e3
         return history.losses
 

@@ -20,10 +20,10 @@ from tinymlp import (
     sample,
     train,
 )
-from tinymlp.backprop import Memory, backward, forward
 from tinymlp.cli import main
-from tinymlp.engines import SampleEngine
-from tinymlp.network import layer_views
+from tinymlp.network.parameters import layer_views
+from tinymlp.training.backprop import Memory, backward, forward
+from tinymlp.training.gradients import SampleEngine
 
 DATA = sample("sine", (-5, 5), 1000)
 F64 = {"dtype": np.float64}

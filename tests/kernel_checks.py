@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from tinymlp import Adam, kernels
-from tinymlp.backprop import leaky_relu, leaky_relu_backward, mean_squared_error
+from tinymlp import Adam
+from tinymlp.gpu import kernels
+from tinymlp.training.backprop import leaky_relu, leaky_relu_backward, mean_squared_error
 
 SIZES = [1, 255, 256, 257, 100_003]
 DTYPES = ["float32", "float64"]

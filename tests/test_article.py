@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from tinymlp import MLP, detect_segments, extract_segments, sample, train
-from tinymlp.article import EXPERIMENTS, chosen
-from tinymlp.experiment import Experiment, Round, View, run, run_ensemble
-from tinymlp.report import write_report
-from tinymlp.study import Study
+from tinymlp.article.experiment import Experiment, Round, View, run, run_ensemble
+from tinymlp.article.experiments import EXPERIMENTS, chosen
+from tinymlp.article.report import write_report
+from tinymlp.article.study import Study
 
 SHORT = Experiment(
     "short",
@@ -112,7 +112,7 @@ def test_progress_is_told_round_by_round():
 
 def test_a_continued_experiment_is_not_trained_twice(tmp_path, monkeypatch):
     """Catches: the network of the first experiment trained anew for the second, or another one taken for it."""
-    import tinymlp.report
+    import tinymlp.article.report
 
     starts = []
 
@@ -120,7 +120,7 @@ def test_a_continued_experiment_is_not_trained_twice(tmp_path, monkeypatch):
         starts.append(start)
         return run(experiment, seed, start, *others)
 
-    monkeypatch.setattr(tinymlp.report, "run", noted)
+    monkeypatch.setattr(tinymlp.article.report, "run", noted)
     second = replace(SHORT, name="second", continues=SHORT)
     write_report([SHORT, second], tmp_path, seed=3, progress=False)
     assert starts[0] is None

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from tinymlp import MLP, backend
+from tinymlp import MLP, devices
 
 
 def test_unknown_device():
@@ -40,7 +40,7 @@ def test_cpu_is_where_a_network_starts():
     net = MLP([1, 1])
     assert net.device == "cpu"
     assert net.to("cpu") is net
-    assert backend.array_module("cpu") is np
+    assert devices.array_module("cpu") is np
 
 
 def test_small_networks_use_one_thread():
@@ -51,8 +51,8 @@ def test_small_networks_use_one_thread():
 
     with threadpool_limits(2, user_api="blas"):
         outside = threads()
-        with backend.blas_threads(64):
+        with devices.blas_threads(64):
             assert threads() <= {1}
-        with backend.blas_threads(65):
+        with devices.blas_threads(65):
             assert threads() == outside
         assert threads() == outside

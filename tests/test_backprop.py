@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from tinymlp import MLP
-from tinymlp.backprop import Memory, backward, forward
-from tinymlp.network import layer_views
+from tinymlp.network.parameters import layer_views
+from tinymlp.training.backprop import Memory, backward, forward
 
 
 def loss_and_gradient(net, x, y, dropout_seed=None):

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from tinymlp import MLP, extract_segments, sample, train
-from tinymlp.article import EXPERIMENTS
-from tinymlp.claims import CLAIMS, less_steep
-from tinymlp.experiment import run
+from tinymlp.article.claims import CLAIMS, less_steep
+from tinymlp.article.experiment import run
+from tinymlp.article.experiments import EXPERIMENTS
 
 EXPERIMENT = {e.name: e for e in EXPERIMENTS}
 

@@ -148,11 +148,11 @@ def test_fit_that_stops_early_keeps_what_was_learnt(tmp_path, monkeypatch, capsy
 
 def test_article(tmp_path, monkeypatch, capsys):
     """Catches: --out or --seed without effect."""
-    import tinymlp.article
-    from tinymlp.experiment import Experiment, Round, View
+    import tinymlp.article.experiments
+    from tinymlp.article.experiment import Experiment, Round, View
 
     tiny = Experiment("tiny", "Tiny", "Why?", (Round("exp", 1, n=50),), View((0, 1)), sizes=(1, 2, 1))
-    monkeypatch.setattr(tinymlp.article, "EXPERIMENTS", (tiny,))
+    monkeypatch.setattr(tinymlp.article.experiments, "EXPERIMENTS", (tiny,))
     assert main(["article", "--out", str(tmp_path / "deep" / "page"), "--seed", "7"]) == 0
     assert "wrote" in capsys.readouterr().out
     assert "seed 7" in (tmp_path / "deep" / "page" / "index.html").read_text("utf-8")
@@ -160,12 +160,12 @@ def test_article(tmp_path, monkeypatch, capsys):
 
 def test_article_with_seeds(tmp_path, monkeypatch, capsys):
     """Catches: processes that cannot run the jobs, --seed without effect on them, claims that are not on the page."""
-    import tinymlp.article
-    from tinymlp.claims import CLAIMS
-    from tinymlp.experiment import Experiment, Round, View
+    import tinymlp.article.experiments
+    from tinymlp.article.claims import CLAIMS
+    from tinymlp.article.experiment import Experiment, Round, View
 
     tiny = Experiment("tiny", "Tiny", "Why?", (Round("exp", 1, n=50),), View((0, 1)), sizes=(1, 2, 1))
-    monkeypatch.setattr(tinymlp.article, "EXPERIMENTS", (tiny,))  # here, not in the processes of the study
+    monkeypatch.setattr(tinymlp.article.experiments, "EXPERIMENTS", (tiny,))  # here, not in the processes of the study
     assert main(["article", "--out", str(tmp_path), "--seed", "7", "--seeds", "1", "--jobs", "2"]) == 0
     assert len(capsys.readouterr().out.splitlines()) == 2
     claims = json.loads((tmp_path / "claims.json").read_text("utf-8"))

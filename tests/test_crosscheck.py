@@ -197,7 +197,7 @@ def test_assert_counts_agree():
 
 def test_disagreement_is_told(monkeypatch):
     """Catches: agreement that is not looked at."""
-    module = sys.modules["tinymlp.crosscheck"]  # the name in the package is the function's
+    module = sys.modules["tinymlp.detector.crosscheck"]  # the name in the package is the function's
     monkeypatch.setattr(module, "extract_segments", lambda net, a, b: extract_segments(net, a, b).clip(a + 3, b))
     net = corners((1.5, 1), (7.5, 1))
     check = crosscheck(net, 0, 10, points=10)
@@ -210,7 +210,9 @@ def test_disagreement_is_told(monkeypatch):
 
 def test_a_prediction_that_does_not_come_true_is_told(monkeypatch):
     """Catches: agreement that asks only whether what fired was predicted."""
-    monkeypatch.setattr(sys.modules["tinymlp.crosscheck"], "find_transitions", lambda x, y, epsilon: np.array([], int))
+    monkeypatch.setattr(
+        sys.modules["tinymlp.detector.crosscheck"], "find_transitions", lambda x, y, epsilon: np.array([], int)
+    )
     assert not crosscheck(corners((3.5, 1)), 0, 10, points=10).agrees
 
 

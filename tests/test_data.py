@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from tinymlp import Dataset, sample
-from tinymlp.data import batches, grid
+from tinymlp.interval import grid
+from tinymlp.training.gradients import batches
 
 
 def test_samples_are_the_articles():

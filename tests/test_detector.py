@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tinymlp import MLP, detect_segments, extract_segments, sample, train
-from tinymlp.detector import find_transitions
+from tinymlp.detector.detect import find_transitions
 
 
 def transcription(x, y, epsilon):

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from tinymlp import MLP, SGD, Adam, Dataset, Ensemble, Moments, TrainingDiverged, extract_segments, sample, train
-from tinymlp.backprop import Memory, backward, forward
-from tinymlp.engines import SampleEngine, piece_size
-from tinymlp.network import layer_views
+from tinymlp.network.parameters import layer_views
+from tinymlp.training.backprop import Memory, backward, forward
+from tinymlp.training.gradients import SampleEngine, piece_size
 
 DATA = sample("sine", (-5, 5), n=1000)
 BY_SEGMENTS = {"engine": "segments", "batch_size": None}

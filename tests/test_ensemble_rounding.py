@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from tinymlp import MLP
-from tinymlp.ensemble_regions import ensemble_regions
-from tinymlp.regions import float_regions
+from tinymlp.segments.ensemble_pass import ensemble_regions
+from tinymlp.segments.float_pass import float_regions
 
 INF = np.inf
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from oracle import sawtooth
 
-import tinymlp.ensemble_segments
+import tinymlp.segments.ensemble_segments
 from tinymlp import MLP, Ensemble, extract_segments, sample, train
 
 INF = np.inf
@@ -39,9 +39,9 @@ def assert_agrees(f, nets, tolerance=1e-12):
 
 def done_again(monkeypatch):
     """A list that grows by every network that is done by itself."""
-    done, extract = [], tinymlp.ensemble_segments._extract
+    done, extract = [], tinymlp.segments.ensemble_segments._extract
     monkeypatch.setattr(
-        tinymlp.ensemble_segments, "_extract", lambda net, *args: done.append(net) or extract(net, *args)
+        tinymlp.segments.ensemble_segments, "_extract", lambda net, *args: done.append(net) or extract(net, *args)
     )
     return done
 
@@ -178,7 +178,7 @@ def test_one_network_and_no_hidden_layer():
 
 def test_more_networks_than_are_done_at_a_time(monkeypatch):
     """Catches: the second lot put in the place of the first."""
-    monkeypatch.setitem(tinymlp.ensemble_segments.NUMBERS, "cpu", 500)
+    monkeypatch.setitem(tinymlp.segments.ensemble_segments.NUMBERS, "cpu", 500)
     ensemble = Ensemble([1, 5, 5, 1], range(23))
     ensemble[12].params[:] = 0
     assert_agrees(extract_segments(ensemble), ensemble.nets)

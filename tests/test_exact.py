@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from oracle import assert_agrees, exact, sawtooth
 
 from tinymlp import MLP, extract_segments, sample, train
-from tinymlp.regions import float_regions
+from tinymlp.segments.float_pass import float_regions
 
 INF = np.inf
 TINY, HUGE = 5e-324, 1e300

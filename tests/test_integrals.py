@@ -7,7 +7,7 @@ import pytest
 
 from tinymlp import functions
 from tinymlp.functions import BY_NAME
-from tinymlp.integrals import CLOSED_FORMS, Integrals
+from tinymlp.training.integrals import CLOSED_FORMS, Integrals
 
 INTERVALS = {"log": (0.5, 9), "inverse": (0.25, 6), "shifted_inverse": (-7, 1.5)}
 

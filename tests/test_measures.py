@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tinymlp import MLP, Dataset, History, sample
-from tinymlp.measures import (
+from tinymlp.article.measures import (
     carried_in,
     count_breakpoints,
     explained_of,

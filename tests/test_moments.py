@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tinymlp import Dataset, Moments, sample
-from tinymlp.moments import cumulate
+from tinymlp.training.prefix_sums import cumulate
 
 
 def exact_loss(x, y, edges, lines):
@@ -119,7 +119,7 @@ def test_samples_on_edges_ties_and_ends():
 
 def test_samples_are_found_among_many(monkeypatch):
     """Catches: a block that is looked through by one sample too many or too few, ties across blocks, the padding."""
-    monkeypatch.setattr("tinymlp.moments.MANY", 1)
+    monkeypatch.setattr("tinymlp.training.prefix_sums.MANY", 1)
     rng = np.random.default_rng(6)
     x = np.sort(np.round(rng.uniform(0, 9, 20_007), 3))
     sums = Moments.of(Dataset(x, x)).sums

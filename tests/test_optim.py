@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from tinymlp import MLP, SGD, Adam, Dataset, train
-from tinymlp.optim import _one_minus_power
+from tinymlp.training.optim import _one_minus_power
 
 FROZEN = json.loads((Path(__file__).parent / "frozen" / "torch_steps.json").read_text())
 

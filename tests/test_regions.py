@@ -8,7 +8,7 @@ from oracle import exact, sawtooth
 
 import tinymlp
 from tinymlp import MLP, Dataset, find_regions, train
-from tinymlp.regions import float_regions
+from tinymlp.segments.float_pass import float_regions
 
 INF = np.inf
 
@@ -196,8 +196,10 @@ def test_only_the_doubtful_part_is_done_in_rationals(monkeypatch):
     net.layers[0][1] = net.layers[0][0]  # the same kink twice
     (x,) = -net.biases[0][:1] / net.weights[0][0]
     done = []
-    rational = tinymlp.exact.rational_regions
-    monkeypatch.setattr(tinymlp.exact, "rational_regions", lambda net, a, b: done.append((a, b)) or rational(net, a, b))
+    rational = tinymlp.segments.find_regions.rational_regions
+    monkeypatch.setattr(
+        tinymlp.segments.find_regions, "rational_regions", lambda net, a, b: done.append((a, b)) or rational(net, a, b)
+    )
     regions = find_regions(net)
     ((a, b),) = done
     assert a < x < b

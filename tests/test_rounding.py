@@ -7,8 +7,8 @@ import pytest
 from oracle import assert_agrees, exact
 
 from tinymlp import MLP, extract_segments
-from tinymlp.regions import float_regions
-from tinymlp.rounding import UNIT_ROUNDOFF, Rounding
+from tinymlp.segments.float_pass import float_regions
+from tinymlp.segments.rounding import UNIT_ROUNDOFF, Rounding
 
 INF = np.inf
 

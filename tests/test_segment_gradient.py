@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 from tinymlp import MLP, Adam, Dataset, Ensemble, Moments, extract_segments, sample
-from tinymlp.article import EXPERIMENTS
-from tinymlp.backprop import Memory, backward, forward
-from tinymlp.engines import ENGINES
-from tinymlp.experiment import run
+from tinymlp.article.experiment import run
+from tinymlp.article.experiments import EXPERIMENTS
 from tinymlp.functions import BY_NAME
-from tinymlp.network import layer_views
-from tinymlp.segment_gradient import segment_gradient
+from tinymlp.network.parameters import layer_views
+from tinymlp.training.backprop import Memory, backward, forward
+from tinymlp.training.gradients import ENGINES
+from tinymlp.training.segment_gradient import segment_gradient
 
 
 def by_segments(net, moments):

@@ -8,12 +8,14 @@ from time import sleep
 import numpy as np
 import pytest
 
-import tinymlp.study
+import tinymlp.article.results
+import tinymlp.article.study
 from tinymlp import MLP, TrainingDiverged, extract_segments, sample, train
-from tinymlp.article import SINE_10
-from tinymlp.claims import CLAIMS
-from tinymlp.experiment import Experiment, Round, View
-from tinymlp.study import code_of, judge, measure, study
+from tinymlp.article.claims import CLAIMS
+from tinymlp.article.experiment import Experiment, Round, View
+from tinymlp.article.experiments import SINE_10
+from tinymlp.article.results import code_of
+from tinymlp.article.study import judge, measure, study
 
 CLAIM = replace(CLAIMS[0], name="c", article="It grows.", measure="how much", side="above", bound=10)
 
@@ -30,8 +32,8 @@ def calls(monkeypatch):
             value = (10 + seed) / (2 if shuffle else 1)
             yield {"claims": {"c": value}, "experiments": {"e": {"mean_squared_error": 2 * value, "segments": seed}}}
 
-    monkeypatch.setattr(tinymlp.study, "measure", measure)
-    monkeypatch.setattr(tinymlp.study, "CLAIMS", (CLAIM,))
+    monkeypatch.setattr(tinymlp.article.study, "measure", measure)
+    monkeypatch.setattr(tinymlp.article.study, "CLAIMS", (CLAIM,))
     return made
 
 
@@ -75,19 +77,19 @@ def test_verdict(agree, seeds, verdict):
 
 def test_an_interrupted_study_goes_on(tmp_path, calls, monkeypatch):
     """Catches: work done twice, or a result lost that was there."""
-    measure = tinymlp.study.measure
+    measure = tinymlp.article.study.measure
 
     def third_time_interrupted(*args):
         if len(calls) == 3:
             raise KeyboardInterrupt
         return measure(*args)
 
-    monkeypatch.setattr(tinymlp.study, "measure", third_time_interrupted)
+    monkeypatch.setattr(tinymlp.article.study, "measure", third_time_interrupted)
     with pytest.raises(KeyboardInterrupt):
         study(range(4), tmp_path, progress=False)
     assert not (tmp_path / "claims.json").exists()
     assert len(calls) == 3
-    monkeypatch.setattr(tinymlp.study, "measure", measure)
+    monkeypatch.setattr(tinymlp.article.study, "measure", measure)
     whole = study(range(4), tmp_path, progress=False)
     assert len(calls) == len(set(calls)) == 8
     assert whole.claims == study(range(4), tmp_path / "anew", progress=False).claims
@@ -102,7 +104,7 @@ def test_only_results_of_this_code_are_kept(tmp_path, calls, monkeypatch):
     study(range(3), tmp_path, progress=False)
     assert sorted(calls) == [(0, True), (1, False)]
     calls.clear()
-    monkeypatch.setattr(tinymlp.study, "CODE", "newer")
+    monkeypatch.setattr(tinymlp.article.results, "CODE", "newer")
     study(range(3), tmp_path, progress=False)
     assert len(calls) == 6
 
@@ -125,7 +127,7 @@ def test_the_code_is_told_apart(tmp_path, monkeypatch):
 
 def test_an_executor_with_other_code_is_refused(tmp_path, calls, monkeypatch):
     """Catches: results of another version, from another machine, judged as this one's."""
-    monkeypatch.setattr(tinymlp.study, "timed_measure", lambda seeds, order, device: iter([{"code": "other"}]))
+    monkeypatch.setattr(tinymlp.article.study, "timed_measure", lambda seeds, order, device: iter([{"code": "other"}]))
     with pytest.raises(RuntimeError, match="another version of tinymlp or NumPy"):
         study([0], tmp_path, progress=False)
     assert not list(tmp_path.glob("seeds/*"))
@@ -137,10 +139,10 @@ def test_divergence_names_the_network(tmp_path, calls, monkeypatch):
     def diverges(seeds, shuffle, device):
         raise TrainingDiverged("the loss became NaN in epoch 3", None, range(len(seeds)))
 
-    monkeypatch.setattr(tinymlp.study, "measure", diverges)
+    monkeypatch.setattr(tinymlp.article.study, "measure", diverges)
     with pytest.raises(RuntimeError, match="seed 7, unshuffled: the loss became NaN in epoch 3"):
         study([7], tmp_path, progress=False)
-    monkeypatch.setitem(tinymlp.study.AT_ONCE, "cpu", 2)
+    monkeypatch.setitem(tinymlp.article.study.AT_ONCE, "cpu", 2)
     with pytest.raises(RuntimeError, match="seed 7, 9, unshuffled: the loss became NaN in epoch 3"):
         study([7, 9, 11], tmp_path, progress=False)
 
@@ -153,7 +155,7 @@ def test_a_result_that_cannot_be_written_stops_the_study(tmp_path, calls, monkey
         calls.append(seeds)
         yield {"claims": {"c": float("nan")}, "experiments": {}}
 
-    monkeypatch.setattr(tinymlp.study, "measure", nan)
+    monkeypatch.setattr(tinymlp.article.study, "measure", nan)
     with ThreadPoolExecutor(1) as thread, pytest.raises(ValueError, match="JSON"):
         study(range(50), tmp_path, thread, progress=False)
     assert len(calls) < 50
@@ -169,7 +171,7 @@ def test_ctrl_c_calls_off_what_waits(tmp_path, calls, monkeypatch):
                 raise KeyboardInterrupt
             yield future
 
-    monkeypatch.setattr(tinymlp.study, "as_completed", third_is_interrupted)
+    monkeypatch.setattr(tinymlp.article.study, "as_completed", third_is_interrupted)
     with ThreadPoolExecutor(1) as thread, pytest.raises(KeyboardInterrupt):
         study(range(50), tmp_path, thread, progress=False)
     assert len(calls) < 50
@@ -187,7 +189,7 @@ def test_networks_side_by_side_are_those_one_by_one(tmp_path, calls, monkeypatch
     """Catches: results in another seed's file; a second lot that is left out, or kept results made again."""
     one_by_one = study(range(7), tmp_path / "a", progress=False)
     calls.clear()
-    monkeypatch.setitem(tinymlp.study.AT_ONCE, "cpu", 3)
+    monkeypatch.setitem(tinymlp.article.study.AT_ONCE, "cpu", 3)
     study([4, 6], tmp_path / "b", progress=False)
     together = study(range(7), tmp_path / "b", progress=False)
     assert len(calls) == len(set(calls)) == 14
@@ -199,14 +201,14 @@ def test_networks_side_by_side_are_those_one_by_one(tmp_path, calls, monkeypatch
 
 def test_a_job_that_fails_stops_the_study(tmp_path, calls, monkeypatch):
     """Catches: an error swallowed, or all other jobs run before it is told."""
-    measure = tinymlp.study.measure
+    measure = tinymlp.article.study.measure
 
     def fails_at_2(seeds, *args):
         if seeds == [2]:
             raise ArithmeticError("seed 2 failed")
         return measure(seeds, *args)
 
-    monkeypatch.setattr(tinymlp.study, "measure", fails_at_2)
+    monkeypatch.setattr(tinymlp.article.study, "measure", fails_at_2)
     with ThreadPoolExecutor(1) as thread, pytest.raises(ArithmeticError, match="seed 2 failed"):
         study(range(100), tmp_path, thread, progress=False)
     assert len(calls) < 100
@@ -224,9 +226,9 @@ def test_measure(monkeypatch):
     """Catches: shuffling that does not reach the training, or changes more than the order; a missing number."""
     sine = replace(SINE_10, rounds=tuple(replace(r, epochs=1) for r in SINE_10.rounds))
     later = Experiment("later", "", "", (Round("sine", 1, n=700),), View((-1, 2)), continues=sine)
-    monkeypatch.setattr(tinymlp.study, "EXPERIMENTS", (sine, later))
+    monkeypatch.setattr(tinymlp.article.study, "EXPERIMENTS", (sine, later))
     one = replace(CLAIM, name="one", value=lambda t: t(sine).net(0.5))
-    monkeypatch.setattr(tinymlp.study, "CLAIMS", (one,))
+    monkeypatch.setattr(tinymlp.article.study, "CLAIMS", (one,))
     for shuffle in (False, True):
         net, orders = MLP(sine.sizes, seed=3), np.random.default_rng([3, 0])
         for _ in range(6):

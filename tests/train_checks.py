@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 
-from tinymlp import MLP, SGD, Adam, Dataset, Ensemble, Moments, TrainingDiverged, runners, sample, train
-from tinymlp.backprop import Memory, backward, forward
-from tinymlp.kernels import fused
-from tinymlp.network import layer_views
+from tinymlp import MLP, SGD, Adam, Dataset, Ensemble, Moments, TrainingDiverged, sample, train
+from tinymlp.gpu import train_kernel
+from tinymlp.network.parameters import layer_views
+from tinymlp.training import fused
+from tinymlp.training.backprop import Memory, backward, forward
 
 KIB = 1024
 HIDDEN = [[1], [7], [10, 10], [12, 9, 12], [10, 10, 10], [20, 20, 20], [30, 30], [30, 17, 32], [47, 3], [5, 6, 7, 8]]
@@ -49,9 +50,9 @@ def test_gradients(cupy, hidden, slope):
 @pytest.mark.parametrize("shared", [20 * KIB, 36 * KIB, 64 * KIB, 227 * KIB], ids=lambda b: f"{b // KIB}KiB")
 def test_little_shared_memory(cupy, monkeypatch, shared):
     """Catches: a chunk size, or Adam's sums outside of shared memory, that only some GPUs would use."""
-    monkeypatch.setattr(fused, "shared_memory", lambda: shared)
+    monkeypatch.setattr(train_kernel, "shared_memory", lambda: shared)
     for hidden in ([10, 10, 10], [30, 30]):
-        if fused.configuration(hidden, shared):
+        if train_kernel.configuration(hidden, shared):
             test_gradients(cupy, hidden, 0.1)
             check_steps(hidden, 0.0, True, epochs=3)
 
@@ -108,7 +109,7 @@ def test_in_parts(cupy, monkeypatch, shuffle):
         if kind == "calls":
             histories.append(train(net, data, 2, **options) + train(net, data, 5, snapshots=[2], **options))
         else:
-            monkeypatch.setattr(runners, "LARGEST", 700 if kind == "launches" else 2**26)
+            monkeypatch.setattr(fused, "LARGEST", 700 if kind == "launches" else 2**26)
             seen = (lambda *_: None) if kind == "callbacks" else None
             histories.append(train(net, data, 7, snapshots=[4], callback=seen, **options))
         nets.append(net.params.get())
@@ -133,7 +134,7 @@ def test_divergence(cupy, monkeypatch):
     """Catches: a NaN that goes unnoticed; a network that is left as it was after it, a snapshot that is."""
     data, common = fresh_data(300, 1), {"batch_size": 100, "engine": "fused"}  # three steps an epoch
     for largest in (2**26, 700):
-        monkeypatch.setattr(runners, "LARGEST", largest)
+        monkeypatch.setattr(fused, "LARGEST", largest)
         net, adam = Ensemble([1, 6, 6, 1], range(2), device="gpu"), Adam(0.01)
         monkeypatch.setattr(adam, "ahead", poisoned(adam, step=14))  # the last of the fifth epoch
         with pytest.raises(TrainingDiverged, match="of network 0, 1 became NaN or infinite in epoch 5") as stop:
@@ -190,8 +191,8 @@ def test_what_does_not_fit(cupy):
 def test_auto_is_fused_where_it_fits(cupy, monkeypatch):
     """Catches: an "auto" that never takes the kernel; one that takes it without being asked."""
     launches = []
-    launch = fused.train
-    monkeypatch.setattr(fused, "train", lambda *args: launches.append(1) or launch(*args))
+    launch = train_kernel.train
+    monkeypatch.setattr(train_kernel, "train", lambda *args: launches.append(1) or launch(*args))
     net = MLP([1, 5, 1], device="gpu")
     for engine, wanted in (("samples", 0), ("auto", 1), ("fused", 2)):
         train(net, fresh_data(20, 1), 9, engine=engine)
@@ -222,6 +223,8 @@ def test_wrong_arrays_are_refused(cupy, name, bad):
     arrays[name] = bad(arrays[name])
     a = arrays
     rates = a["lr"], a["factors"], cupy.ones(4, np.float32)
-    config = fused.configuration([5], 64 * KIB)
+    config = train_kernel.configuration([5], 64 * KIB)
     with pytest.raises((TypeError, ValueError), match=rf"{name} (is|has)"):
-        fused.train(config, a["params"], a["sums"], (5,), a["x"], a["x"], a["order"], 2, 5, 0.0, rates, (0.9, 0.9), 0.0)
+        train_kernel.train(
+            config, a["params"], a["sums"], (5,), a["x"], a["x"], a["order"], 2, 5, 0.0, rates, (0.9, 0.9), 0.0
+        )

@@ -2,28 +2,23 @@
 
 import argparse
 import json
-import os
-import signal
 import sys
-import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from importlib.metadata import PackageNotFoundError, version
-from multiprocessing import active_children, get_context
 from pathlib import Path
 
 import numpy as np
 
-from .article import chosen
-from .backend import DEVICES, choose, describe
+from .article.experiments import chosen
+from .article.study import Study, _in_processes, study
 from .data import sample
+from .devices import DEVICES, choose, describe
 from .functions import BY_NAME
-from .history import History, TrainingDiverged, TrainingInterrupted
-from .network import MLP
-from .piecewise import Boundary, PiecewiseLinear
-from .segments import extract_segments
-from .study import Study, study
-from .train import train
+from .network.mlp import MLP
+from .segments.extract import extract_segments
+from .segments.piecewise import Boundary, PiecewiseLinear
+from .training.history import History, TrainingDiverged, TrainingInterrupted
+from .training.train import train
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -124,7 +119,7 @@ def _count(text: str) -> int:
 
 
 def _article(args: argparse.Namespace) -> None:
-    from .report import write_report  # draws, so it loads matplotlib
+    from .article.report import write_report
 
     experiments, device = chosen(args.only), choose(args.device)
     if args.seeds and args.only:
@@ -150,24 +145,6 @@ def _study(args: argparse.Namespace, out: Path, device: str) -> Study:
         raise KeyboardInterrupt(f"interrupted; {kept} keeps what is done, run again to go on") from None
     print(f"wrote {out / 'claims.json'}")
     return studied
-
-
-def _in_processes(seeds: range, out: Path, jobs: int | None) -> Study:
-    """`study` in so many processes, which Ctrl-C ends at once."""
-    jobs = min(jobs or os.cpu_count() or 1, 2 * len(seeds), 61)  # Windows waits for no more than 61
-    ignore_ctrl_c = signal.signal, (signal.SIGINT, signal.SIG_IGN)  # theirs; ours ends them
-    others = active_children()
-    try:
-        with ProcessPoolExecutor(jobs, get_context("spawn"), *ignore_ctrl_c) as processes:
-            try:
-                return study(seeds, out, processes)
-            except KeyboardInterrupt:
-                threading.excepthook = lambda _: None  # Python 3.11's pool stumbles over jobs that were called off
-                for process in set(active_children()).difference(others):
-                    process.terminate()
-                raise
-    finally:
-        threading.excepthook = threading.__excepthook__
 
 
 def _fit(args: argparse.Namespace) -> None:

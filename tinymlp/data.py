@@ -1,15 +1,14 @@
 """Dataset: samples of a function, or any x and y you have; and the batches an epoch is made of."""
 
 import csv
-from collections.abc import Iterator
 from dataclasses import dataclass
-from numbers import Integral
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from .functions import Function, named
+from .interval import grid
 
 
 def _checked(name: str, values: ArrayLike) -> NDArray:
@@ -116,27 +115,6 @@ def _is_number(cell: str) -> bool:
         return False
 
 
-def check_interval(interval: tuple[float, float], infinite: bool = False) -> tuple[float, float]:
-    """(start, stop) as floats; ValueError if start >= stop, or an end is not a number, or infinite but must not be."""
-    try:
-        start, stop = map(float, interval)
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"interval is {interval!r}: give two numbers, (start, stop)") from error
-    if not start < stop:
-        raise ValueError(f"interval is ({start}, {stop}): start must be less than stop, and both be numbers")
-    if not infinite and np.isinf([start, stop]).any():
-        raise ValueError(f"interval is ({start}, {stop}): both ends must be finite here")
-    return start, stop
-
-
-def grid(interval: tuple[float, float], n: int) -> NDArray:
-    """The n points start + i/n * (stop - start), i = 0 ... n-1, float64; the stop is excluded, as in the article."""
-    start, stop = check_interval(interval)
-    if not isinstance(n, Integral) or n < 1:
-        raise ValueError(f"n is {n!r}: give an integer >= 1")
-    return start + np.arange(n) / n * (stop - start)
-
-
 def sample(
     function: str | Function,
     interval: tuple[float, float] = (-5, 5),
@@ -190,14 +168,3 @@ def sample(
     if noise:
         y = y + np.random.default_rng(seed).normal(0, noise, n)
     return Dataset(x, y)
-
-
-def batches(x: NDArray, y: NDArray, batch_size: int, order: NDArray | None = None) -> Iterator[tuple[NDArray, NDArray]]:
-    """One epoch: slices of at most batch_size columns of x (inputs, n) and y (outputs, n), every sample once.
-
-    They are taken in this order, a permutation (n,), or else as they are.
-    """
-    if order is not None:
-        x, y = x[:, order], y[:, order]
-    for i in range(0, x.shape[1], batch_size):
-        yield x[:, i : i + batch_size], y[:, i : i + batch_size]

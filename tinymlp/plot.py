@@ -12,14 +12,14 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from .crosscheck import CrossCheck
-from .data import check_interval
-from .detector import Detection, detect_segments
+from .detector.crosscheck import CrossCheck
+from .detector.detect import Detection, detect_segments
 from .functions import Function, named
-from .history import History
-from .network import MLP
-from .piecewise import PiecewiseLinear
-from .segments import extract_segments
+from .interval import check_interval
+from .network.mlp import MLP
+from .segments.extract import extract_segments
+from .segments.piecewise import PiecewiseLinear
+from .training.history import History
 
 ARTICLE_COLORS = "rgbck"
 LAYER_COLORS = ("#d55e00", "#0072b2", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")  # told apart by the colour-blind

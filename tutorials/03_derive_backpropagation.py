@@ -11,8 +11,8 @@
 import numpy as np
 
 from tinymlp import MLP
-from tinymlp.backprop import Memory, backward, forward
-from tinymlp.network import layer_views
+from tinymlp.network.parameters import layer_views
+from tinymlp.training.backprop import Memory, backward, forward
 
 # %% [markdown]
 # ## The way forward

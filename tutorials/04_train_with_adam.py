@@ -11,8 +11,8 @@
 import numpy as np
 
 from tinymlp import MLP, SGD, Adam, plot, sample, train
-from tinymlp.backprop import Memory, backward, forward
-from tinymlp.network import layer_views
+from tinymlp.network.parameters import layer_views
+from tinymlp.training.backprop import Memory, backward, forward
 
 data = sample("sine", (-5, 5), n=1000)
 x, y = data.columns(np.float64)  # (1, n) each

@@ -97,7 +97,7 @@ ax.figure.savefig("05_segments.png")
 #   where a bound leaves a doubt it computes with whole numbers of any length, as Python has them: `f.certified`.
 # - It remembers who switched: `f.owners` of each boundary, `f.breakpoint_owners` of each breakpoint.
 #
-# Read `tinymlp/regions.py` now: your function, with lines instead of middles.
+# Read `tinymlp/segments/float_pass.py` now: your function, with lines instead of middles.
 #
 # ## Exercises
 #

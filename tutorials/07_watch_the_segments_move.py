@@ -15,7 +15,7 @@ import numpy as np
 from matplotlib.animation import FuncAnimation, PillowWriter
 
 from tinymlp import MLP, extract_segments, plot, sample, train
-from tinymlp.measures import carried_in
+from tinymlp.article.measures import carried_in
 
 # %% [markdown]
 # ## Keep a copy after every epoch

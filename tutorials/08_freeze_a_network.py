@@ -11,9 +11,9 @@
 import numpy as np
 
 from tinymlp import Ensemble, find_regions, plot, sample, train
-from tinymlp.backprop import Memory, backward, forward
-from tinymlp.measures import explained_of
-from tinymlp.network import layer_views
+from tinymlp.article.measures import explained_of
+from tinymlp.network.parameters import layer_views
+from tinymlp.training.backprop import Memory, backward, forward
 
 rising, falling = sample("exp", (-5, 5)), sample("exp_neg", (-5, 5))
 EPOCHS = 180

@@ -12,9 +12,9 @@
 import numpy as np
 
 from tinymlp import MLP, SGD, Ensemble, extract_segments, plot, sample, train
-from tinymlp.backprop import Memory, backward, forward
-from tinymlp.measures import mean_squared_error
-from tinymlp.network import layer_views
+from tinymlp.article.measures import mean_squared_error
+from tinymlp.network.parameters import layer_views
+from tinymlp.training.backprop import Memory, backward, forward
 
 data = sample("sine", (-10, 10))
 SIZES, EPOCHS = [1, 10, 10, 10, 1], 90

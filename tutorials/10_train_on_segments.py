@@ -13,8 +13,8 @@ from time import perf_counter
 import numpy as np
 
 from tinymlp import MLP, Moments, plot, sample, train
-from tinymlp.backprop import Memory, backward, forward
-from tinymlp.network import layer_views
+from tinymlp.network.parameters import layer_views
+from tinymlp.training.backprop import Memory, backward, forward
 
 # %% [markdown]
 # ## On paper: one piece

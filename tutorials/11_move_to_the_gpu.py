@@ -13,8 +13,8 @@ from time import perf_counter
 import numpy as np
 
 from tinymlp import MLP, extract_segments, sample, train
-from tinymlp.backend import array_module, choose, describe
-from tinymlp.kernels import on_cpu
+from tinymlp.devices import array_module, choose, describe
+from tinymlp.gpu import on_cpu
 
 device = choose("auto")
 print("\n".join(describe()))

@@ -5,16 +5,16 @@
 #
 # **You will learn** what a thread, a block and a stride are, and the three mistakes that a GPU does not tell you about.
 #
-# **You need** lessons 4 and 11. Without a GPU the kernel runs on the CPU, through `tinymlp.kernels.on_cpu` and g++.
+# **You need** lessons 4 and 11. Without a GPU the kernel runs on the CPU, through `tinymlp.gpu.on_cpu` and g++.
 
 # %%
 import sys
 
 import numpy as np
 
-from tinymlp import Adam, kernels
-from tinymlp.backend import array_module, choose
-from tinymlp.kernels import on_cpu
+from tinymlp import Adam
+from tinymlp.devices import array_module, choose
+from tinymlp.gpu import kernels, on_cpu
 
 device = choose("auto")
 xp = array_module(device)
@@ -102,7 +102,7 @@ assert np.abs(on_host - expected).max() < 1e-6
 # %% [markdown]
 # `--fmad=false` forbids the compiler to compute a * b + c with one rounding instead of two: more exact, but not NumPy's
 # digits. And only two blocks ran, 512 threads for 1000 parameters: the stride did the rest. On a GPU, `Adam.step` is
-# this launch; `kernels/__init__.py` checks and casts before it.
+# this launch; `gpu/kernels.py` checks and casts before it.
 #
 # ## Exercises
 #

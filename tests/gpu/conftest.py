@@ -4,14 +4,15 @@ from contextlib import contextmanager
 
 import pytest
 
-from tinymlp import backend, kernels
+from tinymlp import devices
+from tinymlp.gpu import kernels
 
 
 @pytest.fixture
 def cupy(request, need):
     """CuPy itself."""
     try:
-        found, reason = backend.array_module("gpu"), ""
+        found, reason = devices.array_module("gpu"), ""
     except RuntimeError as error:
         found, reason = None, str(error)
     need(request, "--require-gpu", found, reason)

@@ -6,8 +6,7 @@ from contextlib import contextmanager
 import pytest
 import strict_cupy
 
-from tinymlp import kernels
-from tinymlp.kernels import fused, on_cpu
+from tinymlp.gpu import kernels, on_cpu, train_kernel
 
 
 @pytest.fixture
@@ -21,10 +20,10 @@ def compiler(request, need):
 def cupy(monkeypatch, compiler):
     """The stand-in."""
     monkeypatch.setitem(sys.modules, "cupy", strict_cupy)
-    for compiled in (kernels.compiled, fused.compiled):
+    for compiled in (kernels.compiled, train_kernel.compiled):
         compiled.cache_clear()
     yield strict_cupy
-    for compiled in (kernels.compiled, fused.compiled):  # or tests on a GPU would get what is for the CPU
+    for compiled in (kernels.compiled, train_kernel.compiled):  # or tests on a GPU would get what is for the CPU
         compiled.cache_clear()
 
 

@@ -12,7 +12,7 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-KERNEL = Path("tinymlp/kernels/train.cu")
+KERNEL = Path("tinymlp/gpu/train.cu")
 TESTS = "tests/kernels/test_train_kernel.py"
 BARRIER = "__syncthreads();"
 

@@ -5,8 +5,7 @@ import re
 
 import pytest
 
-from tinymlp import kernels
-from tinymlp.kernels import fused
+from tinymlp.gpu import kernels, train_kernel
 
 # The KiB of shared memory of a block on Turing, Ampere (A100, consumer), Hopper, Blackwell (B200, consumer)
 ARCHITECTURES = {75: 64, 80: 163, 86: 99, 90: 227, 100: 227, 120: 99}
@@ -58,12 +57,14 @@ def test_no_kernel_spills(nvrtc, file, architecture):
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_no_build_of_the_training_kernel_spills(nvrtc, architecture):
-    """Catches: a build, out of all that `fused.configuration` gives for a GPU, that overflows its registers."""
+    """Catches: a build, out of all that `train_kernel.configuration` gives for a GPU, that overflows its registers."""
     limit = 1024 * ARCHITECTURES[architecture]
-    builds = {fused.configuration([width] * layers, limit) for width in range(1, 65) for layers in fused.LAYERS}
+    builds = {
+        train_kernel.configuration([width] * layers, limit) for width in range(1, 65) for layers in train_kernel.LAYERS
+    }
     names = [build.name for build in builds if build]
     assert len(names) >= 17
-    spills = nvrtc(kernels.source("train"), names, architecture, fused.OPTIONS)
+    spills = nvrtc(kernels.source("train"), names, architecture, train_kernel.OPTIONS)
     assert len(spills) == len(names)
     for line in spills:
         assert NONE.search(line), line

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from tinymlp import MLP, Dataset, Ensemble, train
-from tinymlp.kernels import fused
+from tinymlp.gpu import train_kernel
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 SIZES = [1, 5, 5, 5, 1]
@@ -17,7 +17,7 @@ SIZES = [1, 5, 5, 5, 1]
 def scripts(cupy, monkeypatch):
     """The modules of the benchmark; CuPy's events, which its contender uses."""
     monkeypatch.syspath_prepend(str(BENCHMARKS))
-    monkeypatch.setattr(fused, "train", fused.train)  # which the contender replaces
+    monkeypatch.setattr(train_kernel, "train", train_kernel.train)  # which the contender replaces
     monkeypatch.setattr(cupy.cuda, "Event", lambda: SimpleNamespace(record=lambda: None), raising=False)
     monkeypatch.setattr(cupy.cuda, "get_elapsed_time", lambda begin, end: 2000.0, raising=False)  # milliseconds
     import gpu_checks

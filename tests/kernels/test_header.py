@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tinymlp.kernels import on_cpu
+from tinymlp.gpu import on_cpu
 
 pytestmark = pytest.mark.usefixtures("compiler")
 
@@ -195,7 +195,7 @@ def test_address_sanitizer_on_every_kernel(sanitizer, file, tests, count):
 def test_address_sanitizer_would_see_an_overrun(sanitizer, code, name, launch, words):
     """Catches: a sanitizer run that watches nothing, or not the shared memory."""
     script = (
-        "import numpy as np; from tinymlp.kernels import on_cpu\n"
+        "import numpy as np; from tinymlp.gpu import on_cpu\n"
         f"module = on_cpu.RawModule(code='''{code}''', name_expressions=['{name}'])\n"
         f"module.get_function('{name}'){launch}"
     )

@@ -7,15 +7,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-import tinymlp.article
-import tinymlp.study
+import tinymlp.article.experiments
+import tinymlp.article.study
 from tinymlp import MLP, TrainingDiverged
-from tinymlp.article import SINE_5, SINE_10
-from tinymlp.claims import CLAIMS
+from tinymlp.article.claims import CLAIMS
+from tinymlp.article.experiment import Round, run, run_ensemble
+from tinymlp.article.experiments import SINE_5, SINE_10
+from tinymlp.article.study import study
 from tinymlp.cli import main
-from tinymlp.experiment import Round, run, run_ensemble
-from tinymlp.kernels import fused
-from tinymlp.study import study
+from tinymlp.gpu import train_kernel
 
 FIRST = replace(SINE_5, name="first", rounds=(Round("sine", 2, n=300), Round("sine", 1, n=300)), batch_size=100)
 SECOND = replace(FIRST, name="second", rounds=(Round("exp", 2, n=300),), continues=FIRST)
@@ -25,13 +25,13 @@ CLAIM = replace(CLAIMS[0], name="c", value=lambda trained: trained(SECOND).net(0
 @pytest.fixture
 def launches(cupy, monkeypatch):
     """How many networks the kernel trained, launch by launch; a study has two experiments and a claim about them."""
-    made, launch = [], fused.train
+    made, launch = [], train_kernel.train
     monkeypatch.setattr(
-        fused, "train", lambda config, params, *args: made.append(len(params)) or launch(config, params, *args)
+        train_kernel, "train", lambda config, params, *args: made.append(len(params)) or launch(config, params, *args)
     )
-    for module in (tinymlp.study, tinymlp.article):
+    for module in (tinymlp.article.study, tinymlp.article.experiments):
         monkeypatch.setattr(module, "EXPERIMENTS", (FIRST, SECOND))
-    monkeypatch.setattr(tinymlp.study, "CLAIMS", (CLAIM,))
+    monkeypatch.setattr(tinymlp.article.study, "CLAIMS", (CLAIM,))
     return made
 
 
@@ -50,7 +50,7 @@ def test_an_experiment(launches, shuffle):
 
 def test_a_study(tmp_path, launches, monkeypatch):
     """Catches: many launches where one does; a network's numbers in another's file; results that are made twice."""
-    monkeypatch.setitem(tinymlp.study.AT_ONCE, "gpu", 3)
+    monkeypatch.setitem(tinymlp.article.study.AT_ONCE, "gpu", 3)
     on_gpu = study(range(5, 9), tmp_path / "gpu", progress=False, device="gpu")
     assert launches == 2 * (3 * [3] + 3 * [1])  # four seeds, three launches for both experiments; two orders
     host = study(range(5, 9), tmp_path / "cpu", progress=False)
@@ -82,7 +82,7 @@ def test_a_network_that_diverges_is_named(tmp_path, launches, monkeypatch):
     def diverges(*args, **options):
         raise TrainingDiverged("the loss of network 1 became NaN", None, [1])
 
-    monkeypatch.setattr(tinymlp.study, "run_ensemble", diverges)
+    monkeypatch.setattr(tinymlp.article.study, "run_ensemble", diverges)
     with pytest.raises(RuntimeError, match="seed 6, unshuffled: the loss of network 1 became NaN"):
         study(range(5, 9), tmp_path, progress=False, device="gpu")
 
@@ -106,9 +106,9 @@ def test_the_command_with_seeds(tmp_path, launches, monkeypatch):
         rounds = tuple(replace(r, epochs=1, n=61) for r in experiment.rounds)
         return run_ensemble(replace(experiment, rounds=rounds), *args, **options)
 
-    monkeypatch.setattr(tinymlp.study, "run_ensemble", short)
-    monkeypatch.setattr(tinymlp.study, "EXPERIMENTS", (FIRST, SECOND, SINE_10))
-    monkeypatch.setattr(tinymlp.study, "CLAIMS", CLAIMS)
+    monkeypatch.setattr(tinymlp.article.study, "run_ensemble", short)
+    monkeypatch.setattr(tinymlp.article.study, "EXPERIMENTS", (FIRST, SECOND, SINE_10))
+    monkeypatch.setattr(tinymlp.article.study, "CLAIMS", CLAIMS)
     assert main(["article", "--seeds", "2", "--seed", "7", "--device", "gpu", "--out", str(tmp_path)]) == 0
     assert set(launches[:-3]) == {2}
     assert launches[-3:] == [1, 1, 1]  # the page's own network

@@ -5,8 +5,8 @@ import strict_cupy
 from train_checks import *  # noqa: F403
 
 from tinymlp import Ensemble, sample, train
-from tinymlp.kernels import fused
-from tinymlp.network import count_parameters
+from tinymlp.gpu import train_kernel
+from tinymlp.network.parameters import count_parameters
 
 SHARED = {75: 64, 80: 163, 86: 99, 90: 227, 100: 227, 120: 99}  # KiB a block may have, CUDA C++ Programming Guide
 
@@ -20,12 +20,12 @@ def test_losses_and_snapshots_come_back_once(cupy):
 
 
 @pytest.mark.parametrize("architecture", SHARED)
-@pytest.mark.parametrize("layers", fused.LAYERS)
+@pytest.mark.parametrize("layers", train_kernel.LAYERS)
 @pytest.mark.parametrize("width", [1, 10, 12, 13, 20, 30, 32, 40, 48, 50, 64])
 def test_configurations(architecture, width, layers):
     """Catches: a build that needs more than a GPU has, pads more than needed, or cannot put its gradients together."""
     limit, hidden = SHARED[architecture] * 1024, [width] * layers
-    config = fused.configuration(hidden, limit)
+    config = train_kernel.configuration(hidden, limit)
     if config is None:
         assert limit < 100 * 1024
         assert width > 32
@@ -33,7 +33,7 @@ def test_configurations(architecture, width, layers):
     count = count_parameters([1, *hidden, 1])
     assert count == Ensemble([1, *hidden, 1], [0]).params.size
     assert config.layers == layers
-    assert config.width == min(w for w in fused.WIDTHS if w >= width)
+    assert config.width == min(w for w in train_kernel.WIDTHS if w >= width)
     assert config.shared_bytes(count) <= limit
     assert config.threads % 32 == 0
     assert config.threads <= 256
@@ -60,7 +60,7 @@ def test_configurations(architecture, width, layers):
 )
 def test_some_configurations(hidden, kib, name):
     """Catches: a rule that changes unnoticed."""
-    config = fused.configuration(hidden, kib * 1024)
+    config = train_kernel.configuration(hidden, kib * 1024)
     assert (config and config.name) == name
 
 

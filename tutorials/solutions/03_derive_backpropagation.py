@@ -3,8 +3,8 @@
 import numpy as np
 
 from tinymlp import MLP
-from tinymlp.backprop import Memory, backward, forward
-from tinymlp.network import layer_views
+from tinymlp.network.parameters import layer_views
+from tinymlp.training.backprop import Memory, backward, forward
 
 rng = np.random.default_rng(0)
 x = rng.uniform(-2, 2, (1, 50))

@@ -5,7 +5,7 @@ from itertools import pairwise
 import numpy as np
 
 from tinymlp import MLP, extract_segments, plot, sample, train
-from tinymlp.measures import carried_in
+from tinymlp.article.measures import carried_in
 
 
 def snapshots(seed, shuffle):

@@ -3,7 +3,7 @@
 import numpy as np
 
 from tinymlp import Ensemble, sample, train
-from tinymlp.measures import unexplained
+from tinymlp.article.measures import unexplained
 
 rising, falling = sample("exp"), sample("exp_neg")
 

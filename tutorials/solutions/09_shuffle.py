@@ -3,7 +3,7 @@
 import numpy as np
 
 from tinymlp import Dataset, Ensemble, sample, train
-from tinymlp.measures import mean_squared_error
+from tinymlp.article.measures import mean_squared_error
 
 data = sample("sine", (-10, 10))
 SEEDS, EPOCHS = range(10), 90

@@ -3,8 +3,8 @@
 import numpy as np
 
 from tinymlp import MLP, Moments, sample, train
-from tinymlp.network import layer_views
-from tinymlp.segment_gradient import segment_gradient
+from tinymlp.network.parameters import layer_views
+from tinymlp.training.segment_gradient import segment_gradient
 
 WITHOUT_SAMPLES = {"batch_size": None, "engine": "segments"}
 

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from tinymlp.backend import array_module, choose
-from tinymlp.kernels import on_cpu
+from tinymlp.devices import array_module, choose
+from tinymlp.gpu import on_cpu
 
 xp = array_module(choose("auto"))
 RawModule = on_cpu.RawModule if xp is np else xp.RawModule

@@ -3,8 +3,8 @@
 import numpy as np
 
 from tinymlp import SGD, Adam
-from tinymlp.backend import array_module, choose
-from tinymlp.kernels import on_cpu
+from tinymlp.devices import array_module, choose
+from tinymlp.gpu import on_cpu
 
 device = choose("auto")
 xp = array_module(device)

@@ -1,0 +1,238 @@
+"""study(): every experiment on many networks, unshuffled and shuffled, and a verdict on every claim.
+
+Each network's numbers are written down as soon as it is through, so a study that is interrupted goes on from there.
+"""
+
+import os
+import signal
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Executor, ProcessPoolExecutor, as_completed
+from dataclasses import dataclass, replace
+from functools import cache
+from multiprocessing import active_children, get_context
+from operator import index
+from pathlib import Path
+from time import perf_counter
+
+import numpy as np
+from tqdm import tqdm
+
+from ..devices import blas_threads, choose
+from ..training.history import TrainingDiverged
+from .claims import CLAIMS, Claim, Trained
+from .experiment import EnsembleRun, Experiment, run_ensemble
+from .experiments import EXPERIMENTS
+from .measures import count_breakpoints, mean_squared_error
+from .results import _kept, _write, code_on
+
+ORDERS = {"unshuffled": False, "shuffled": True}
+AT_ONCE = {"cpu": 1, "gpu": 1024}  # networks that are trained side by side; a stop loses those
+
+
+@dataclass(frozen=True)
+class Study:
+    """What many networks say.
+
+    Attributes
+    ----------
+    seeds : tuple of int
+    claims : list of dict
+        As in ``claims.json``: "name", "article", "measure" and "agrees_if" of each claim; for each of "unshuffled" and
+        "shuffled" its "median", "quartiles" (the 25 % and the 75 % point), "agree" out of "seeds", and the "verdict".
+    experiments : list of dict
+        "name", and for each of "unshuffled" and "shuffled" of "mean_squared_error" and "segments" at the end the
+        "median" and the "quartiles".
+    seconds : float
+        What the jobs took, added up; kept results count as when they were made.
+    """
+
+    seeds: tuple[int, ...]
+    claims: list[dict]
+    experiments: list[dict]
+    seconds: float
+
+
+def study(
+    seeds: Iterable[int],
+    out: str | Path,
+    executor: Executor | None = None,
+    progress: bool = True,
+    device: str = "cpu",
+) -> Study:
+    """Take a network of every seed through all experiments, with the article's batches and shuffled; judge the claims.
+
+    Parameters
+    ----------
+    seeds : iterable of int
+    out : path
+        Folder of ``claims.json``, ``experiments.json`` and, in ``seeds/``, what each network gave. What is there from
+        this very code is not made again.
+    executor : concurrent.futures.Executor
+        Runs the networks on the CPU, two jobs a seed; in this process, one after the other, if not given. It must be
+        able to import tinymlp, and need not see ``out``.
+    progress : bool
+        Show a progress bar.
+    device : "cpu", "gpu" or "auto"
+        On a GPU this process has it train up to 1024 networks side by side (`run_ensemble`). Their digits are others
+        than on the CPU, so neither keeps what the other has made.
+
+    Returns
+    -------
+    Study
+
+    Raises
+    ------
+    ValueError, TypeError
+        If there are no seeds, one is there twice, or one is not an integer >= 0; if there is an executor for a GPU.
+    RuntimeError
+        If training diverges for some seed, or the executor runs other code than this; if there is no GPU.
+    """
+    device = choose(device)
+    code = code_on(device)
+    if device == "gpu" and executor is not None:
+        raise ValueError("executor is for the CPU: leave it out with device='gpu'")
+    seeds = tuple(map(index, seeds))
+    if not seeds or len(set(seeds)) < len(seeds) or min(seeds) < 0:
+        raise ValueError(f"seeds is {seeds}: give one or more different integers >= 0")
+    folder = Path(out) / "seeds"
+    folder.mkdir(parents=True, exist_ok=True)
+    files = {(seed, order): folder / f"{seed}-{order}.json" for seed in seeds for order in ORDERS}
+    results = {job: kept for job, file in files.items() if (kept := _kept(file, code)) is not None}
+    missing = [job for job in files if job not in results]
+    with tqdm(total=len(files), initial=len(results), desc="study", unit="network", disable=not progress) as bar:
+        for job, result in _run(missing, executor, device):
+            if result["code"] != code:
+                raise RuntimeError("the executor runs another version of tinymlp or NumPy than this process")
+            _write(files[job], result)
+            results[job] = result
+            bar.update()
+
+    by_order = {order: [results[seed, order] for seed in seeds] for order in ORDERS}
+    claims = [
+        {"name": c.name, "article": c.article, "measure": c.measure, "agrees_if": f"{c.side} {c.bound:g}"}
+        | {order: judge(c, [r["claims"][c.name] for r in given]) for order, given in by_order.items()}
+        for c in CLAIMS
+    ]
+    experiments = [
+        {"name": name}
+        | {
+            order: {key: spread([r["experiments"][name][key] for r in given]) for key in numbers}
+            for order, given in by_order.items()
+        }
+        for name, numbers in results[seeds[0], "shuffled"]["experiments"].items()
+    ]
+    _write(Path(out) / "claims.json", claims)
+    _write(Path(out) / "experiments.json", experiments)
+    return Study(seeds, claims, experiments, sum(r["seconds"] for r in results.values()))
+
+
+def spread(values: Sequence[float]) -> dict:
+    """The median and the quartiles."""
+    low, median, high = np.quantile(values, (0.25, 0.5, 0.75)).tolist()
+    return {"median": median, "quartiles": [low, high]}
+
+
+def judge(claim: Claim, values: Sequence[float]) -> dict:
+    """How the values are spread, how many networks agree, and what that says of the claim.
+
+    It "holds" if at least nine tenths agree, "holds mostly" if at least two thirds do, else it "does not hold".
+    """
+    agree = sum(map(claim.agrees, values))
+    share = agree / len(values)
+    verdict = "holds" if share >= 9 / 10 else "holds mostly" if share >= 2 / 3 else "does not hold"
+    return spread(values) | {"agree": agree, "seeds": len(values), "verdict": verdict}
+
+
+def measure(seeds: Sequence[int], shuffle: bool, device: str = "cpu") -> Iterator[dict[str, dict]]:
+    """Take a network of each seed through all experiments, side by side; one's numbers after the other's.
+
+    Parameters
+    ----------
+    seeds : sequence of int
+        Of the first weights and, shuffled, of the batches.
+    shuffle : bool
+        False for the article's batches, slices of the x axis; True to draw each epoch's anew. Nothing else differs.
+    device : "cpu" or "gpu"
+
+    Yields
+    ------
+    dict
+        "claims": each claim's value by its name; "experiments": of each by its name the last network's
+        "mean_squared_error" over the samples of its last round, and "segments" on its view.
+    """
+
+    @cache
+    def all_trained(experiment: Experiment) -> EnsembleRun:
+        start = all_trained(experiment.continues).stages[-1] if experiment.continues else None
+        return run_ensemble(replace(experiment, shuffle=shuffle), seeds, start, device=device)
+
+    for k in range(len(seeds)):
+        yield _numbers(cache(lambda experiment, k=k: all_trained(experiment)[k]))
+
+
+def _numbers(trained: Trained) -> dict[str, dict]:
+    """Of one network."""
+    with blas_threads(max(max(e.sizes) for e in EXPERIMENTS)):
+        experiments = {}
+        for e in EXPERIMENTS:
+            net, data = trained(e).net, trained(e).data
+            experiments[e.name] = {
+                "mean_squared_error": mean_squared_error(net, data),
+                "segments": count_breakpoints(net, *e.view.interval) + 1,
+            }
+        return {"claims": {c.name: float(c.value(trained)) for c in CLAIMS}, "experiments": experiments}
+
+
+def timed_measure(seeds: Sequence[int], order: str, device: str = "cpu") -> Iterator[dict]:
+    """The numbers of `measure`, what they took, and the code they are from; the first took the training of all."""
+    began = perf_counter()
+    try:
+        for numbers in measure(seeds, ORDERS[order], device):
+            yield {"seconds": perf_counter() - began, "code": code_on(device)} | numbers
+            began = perf_counter()
+    except TrainingDiverged as error:
+        which = ", ".join(str(seeds[k]) for k in error.networks)
+        raise RuntimeError(f"seed {which}, {order}: {error}") from error
+
+
+def _alone(seed: int, order: str) -> dict:
+    """One job for an executor."""
+    return next(timed_measure([seed], order))
+
+
+def _run(jobs: list[tuple[int, str]], executor: Executor | None, device: str) -> Iterator[tuple[tuple[int, str], dict]]:
+    """Each job with its result, as they come. Those that wait are called off if one fails, or at Ctrl-C."""
+    if executor is None:
+        for order in ORDERS:
+            waiting = [seed for seed, its in jobs if its == order]
+            for k in range(0, len(waiting), AT_ONCE[device]):
+                seeds = waiting[k : k + AT_ONCE[device]]
+                for seed, result in zip(seeds, timed_measure(seeds, order, device), strict=True):
+                    yield (seed, order), result
+        return
+    futures = {executor.submit(_alone, *job): job for job in jobs}
+    try:
+        for future in as_completed(futures):
+            yield futures[future], future.result()
+    finally:
+        for future in futures:
+            future.cancel()
+
+
+def _in_processes(seeds: range, out: Path, jobs: int | None) -> Study:
+    """`study` in so many processes, which Ctrl-C ends at once."""
+    jobs = min(jobs or os.cpu_count() or 1, 2 * len(seeds), 61)  # Windows waits for no more than 61
+    ignore_ctrl_c = signal.signal, (signal.SIGINT, signal.SIG_IGN)  # theirs; ours ends them
+    others = active_children()
+    try:
+        with ProcessPoolExecutor(jobs, get_context("spawn"), *ignore_ctrl_c) as processes:
+            try:
+                return study(seeds, out, processes)
+            except KeyboardInterrupt:
+                threading.excepthook = lambda _: None  # Python 3.11's pool stumbles over jobs that were called off
+                for process in set(active_children()).difference(others):
+                    process.terminate()
+                raise
+    finally:
+        threading.excepthook = threading.__excepthook__

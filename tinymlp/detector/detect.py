@@ -1,0 +1,112 @@
+"""detect_segments(): the article's finite-difference detector, as it was.
+
+It looks at the network through a grid, so it sees a corner inside a grid cell twice, takes corners in neighbouring
+cells for one, misses small jumps, and in float32 fires at the rounding of y. ``extract_segments`` knows better; this
+shows what the article saw.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from numbers import Integral
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from ..interval import grid
+from ..network.mlp import MLP
+
+
+@dataclass(frozen=True, eq=False)
+class Detection:
+    """What the detector saw.
+
+    Attributes
+    ----------
+    x, y : array, (points,)
+        The grid, start + i/points * (stop - start), and the values on it, in the dtype of the detection.
+    transitions : array of int
+        Each grid index at which it fired, in increasing order.
+    """
+
+    x: NDArray
+    y: NDArray
+    transitions: NDArray
+
+    @property
+    def count(self) -> int:
+        """How many segments the article counts: one more than there are transitions."""
+        return len(self.transitions) + 1
+
+
+def find_transitions(x: NDArray, y: NDArray, epsilon: float = 1e-3) -> NDArray:
+    """The article's rule: with g[i] = (y[i] - y[i-1]) / (x[i] - x[i-1]), every i >= 2 with |g[i] - g[i-1]| > epsilon.
+
+    Parameters
+    ----------
+    x, y : array, (n,)
+        The differences are taken in their dtype. g starts at i = 1, so i = 2 is the first index that can fire.
+    epsilon : float
+        In units of y per unit of x.
+    """
+    return np.flatnonzero(np.abs(_slope_changes(x, y)) > epsilon) + 2
+
+
+def _slope_changes(x: NDArray, y: NDArray) -> NDArray:
+    """g[i] - g[i-1] for i = 2 ... n-1, (n - 2,)."""
+    return np.diff(np.diff(y) / np.diff(x))
+
+
+def detect_segments(
+    net: MLP | Callable[[NDArray], NDArray],
+    start: float,
+    stop: float,
+    points: int = 300,
+    epsilon: float = 1e-3,
+    dtype: DTypeLike = np.float32,
+) -> Detection:
+    """Count segments as the article does: by changes of the finite-difference slope on a grid.
+
+    Parameters
+    ----------
+    net : MLP or callable
+        A network with one input and one output, computed in ``dtype``; or a function of x, such as a
+        `PiecewiseLinear`, whose values are rounded to ``dtype``.
+    start, stop : float
+        In units of x.
+    points : int
+        Of the grid, at least 3; the stop is excluded, as in the article.
+    epsilon : float
+        The least change of slope that counts, in units of y per unit of x.
+    dtype : float dtype
+        Of x, y and the differences; the article's is float32.
+
+    Raises
+    ------
+    ValueError
+        If points < 3, epsilon is negative, start >= stop, neighbouring grid points round to the same x, or a value is
+        not finite.
+    """
+    if not isinstance(points, Integral) or points < 3:
+        raise ValueError(f"points is {points!r}: the rule compares two differences, so give an integer >= 3")
+    if not epsilon >= 0:
+        raise ValueError(f"epsilon is {epsilon}: give a number >= 0")
+    if np.dtype(dtype).kind != "f":
+        raise ValueError(f"dtype is {np.dtype(dtype)}: give a float dtype")
+    points_x = grid((start, stop), points)
+    x = points_x.astype(dtype)
+    if not (np.diff(x) > 0).all():
+        raise ValueError(
+            f"{points} points on ({start}, {stop}) are too close for {np.dtype(dtype)}: some round to the same x"
+        )
+    with np.errstate(all="ignore"):
+        y = net.to("cpu").astype(dtype)(x) if isinstance(net, MLP) else np.asarray(net(points_x), dtype)
+    if y.shape != x.shape:
+        raise ValueError(f"net gives shape {y.shape} for x of shape {x.shape}: the detector needs one output")
+    bad = ~np.isfinite(y)
+    if bad.any():
+        raise ValueError(f"net is {y[bad][0]} at x = {x[bad][0]}: it must be finite on the grid")
+    with np.errstate(all="ignore"):
+        steep = ~np.isfinite(_slope_changes(x, y))
+    if steep.any():
+        raise ValueError(f"net is so steep at x = {x[1:-1][steep][0]} that its slopes exceed {np.dtype(dtype)}")
+    return Detection(x, y, find_transitions(x, y, epsilon))

@@ -1,0 +1,73 @@
+"""Prediction: the change of slope that the article's detector looks at, from the exact segments; and its rounding.
+
+The detector compares the slopes of neighbouring grid cells, and in exact arithmetic what it compares is known: a
+breakpoint b with the jump J adds J to all slopes behind it, so to the difference that index i looks at it adds
+
+    J phi_i(b),   phi_i the hat function: 1 at x[i-1], falling straight to 0 at x[i-2] and at x[i], and 0 beyond.
+
+So index i fires if |sum of J phi_i(b) over all breakpoints| > epsilon. That predicts all it does. A breakpoint inside a
+cell is seen through two hats, and may be found twice; two breakpoints under one hat may be found as one; a small jump,
+or one seen through the foot of a hat, may be hidden. What the detector does beyond that is the rounding of its own
+arithmetic: values y that are off by E make differences over a step h that are off by about 4 E / h.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..network.mlp import MLP
+from ..segments.piecewise import PiecewiseLinear
+
+
+class Hats(NamedTuple):
+    """Each breakpoint k under each hat i that sees it, at height phi_i(b_k) > 0."""
+
+    k: NDArray
+    i: NDArray
+    height: NDArray
+
+
+def find_hats(b: NDArray, x: NDArray) -> Hats:
+    """The hats over the breakpoints b (K,) on the grid x (n,); index i sees through the one around x[i-1], i >= 2."""
+    cell = np.searchsorted(x, b)  # x[cell - 1] < b <= x[cell]
+    inside = np.flatnonzero((cell > 0) & (cell < len(x)))
+    cell, b = cell[inside], b[inside]
+    h = x[cell] - x[cell - 1]
+    k, i = np.tile(inside, 2), np.concatenate([cell, cell + 1])
+    height = np.concatenate([(x[cell] - b) / h, (b - x[cell - 1]) / h])
+    seen = (i >= 2) & (i < len(x)) & (height > 0)
+    return Hats(k[seen], i[seen], height[seen])
+
+
+def sum_hats(f: PiecewiseLinear, x: NDArray, hats: Hats) -> tuple[NDArray, NDArray]:
+    """The sum of J phi_i(b) for each index, (n,), and a bound on its error, from those of the jumps and positions."""
+    k, i, height = hats
+    jumps, positions = f.jumps[k], f.errors[f.is_breakpoint][k]
+    h = np.minimum(x[i - 1] - x[i - 2], x[i] - x[i - 1])
+    error = 2 * f.regions.output_errors[0, 0] + np.abs(jumps) * (positions / h + 2.0**-48)
+    return np.bincount(i, jumps * height, len(x)), np.bincount(i, error, len(x))
+
+
+def rounding_bound(net: MLP, x: NDArray, dtype: np.dtype) -> NDArray:
+    """A bound for each index, (n,), on what rounding in a dtype adds to the change of slope that the detector computes.
+
+    The network is given in float64. A layer's sums of n products, its bias and its gain, and the weights and the gain
+    if they were rounded, are n + 4 operations; so errors E of the activations a become |W| E + g (|W| |a| + |b|) with
+    g = (n + 4) u / (1 - (n + 4) u), and what products and weights lose that are below the least normal number.
+    """
+    u = float(np.finfo(dtype).eps) / 2
+    a, error = x[None], np.zeros((1, len(x)))  # (units, n)
+    for l, (W, b) in enumerate(zip(net.weights, net.biases, strict=True)):
+        g = (W.shape[1] + 4) * u / (1 - (W.shape[1] + 4) * u)
+        size = np.abs(W)
+        error = (1 + g) * (size @ error) + g * (size @ np.abs(a) + np.abs(b)[:, None])
+        error += float(np.finfo(dtype).tiny) + float(np.finfo(dtype).smallest_subnormal) * np.abs(a).sum(axis=0)
+        a = W @ a + b[:, None]
+        if l < len(net.weights) - 1:
+            a = np.maximum(a, net.negative_slope * a)
+    h = np.diff(x)
+    slope_error = (error[0, 1:] + error[0, :-1]) / h + 5 * u * np.abs(np.diff(a[0]) / h)  # of each cell
+    bound = np.zeros(len(x))
+    bound[2:] = 1.01 * (slope_error[1:] + slope_error[:-1])
+    return bound

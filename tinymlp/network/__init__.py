@@ -1,0 +1,7 @@
+"""The network: parameters, and what it computes from them.
+
+parameters    one flat vector, seen layer by layer
+mlp           MLP
+ensemble      Ensemble: many networks, one matrix
+interop       weights from PyTorch and scikit-learn, read without either
+"""

@@ -1,0 +1,92 @@
+"""The ensemble: many networks of the same sizes, a row of one matrix each."""
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike, DTypeLike, NDArray
+
+from .. import devices
+from .mlp import MLP
+
+
+class Ensemble:
+    """Many networks that differ in their seeds.
+
+    Parameters
+    ----------
+    sizes, negative_slope, dropout, dtype, device
+        As for `MLP`.
+    seeds : iterable of int
+        One network a seed: ``nets[k]`` starts equal, bit for bit, to ``MLP(sizes, seed=seeds[k])``.
+
+    Attributes
+    ----------
+    params : array, (K, P)
+    nets : list of MLP
+        Each on its row of ``params``; ``ensemble[k]`` is ``ensemble.nets[k]``.
+    """
+
+    def __init__(
+        self,
+        sizes: Sequence[int],
+        seeds: Iterable[int] = range(64),
+        negative_slope: float = 0.0,
+        dropout: float = 0.0,
+        dtype: DTypeLike = np.float32,
+        device: str = "cpu",
+    ):
+        if not isinstance(seeds, Iterable):
+            raise ValueError(f"seeds is {seeds!r}: give one for each network, such as range({seeds})")
+        self.seeds = tuple(seeds)
+        if not self.seeds:
+            raise ValueError("seeds is empty: give one for each network")
+        drawn = [MLP(sizes, negative_slope, dropout, seed, dtype) for seed in self.seeds]
+        self._set_views(devices.move(np.stack([net.params for net in drawn]), device), drawn[0])
+
+    def _set_views(self, params: NDArray, like: MLP) -> None:
+        self._params = params  # (K, P)
+        self.nets = [MLP.from_params(like.sizes, row, like.negative_slope, like.dropout) for row in params]
+
+    def __getstate__(self) -> tuple:
+        """Pickle the matrix once, and make the networks anew; pickling the views would cut them off."""
+        return self.seeds, self.params, self.nets[0]
+
+    def __setstate__(self, state: tuple) -> None:
+        self.seeds, params, like = state
+        self._set_views(params, like)
+
+    @property
+    def params(self) -> NDArray:
+        """The parameters of every network, (K, P). Assigning to it copies into it, so that the views stay views."""
+        return self._params
+
+    @params.setter
+    def params(self, values: ArrayLike) -> None:
+        devices.fill(self._params, values)
+
+    @property
+    def device(self) -> str:
+        """Where the parameters are, "cpu" or "gpu"."""
+        return devices.device_of(self.params)
+
+    def to(self, device: str) -> "Ensemble":
+        """These networks on "cpu", "gpu" or "auto": itself if they are there, else a copy; errors as for `MLP.to`."""
+        params = devices.move(self.params, device)
+        if params is self.params:
+            return self
+        moved = Ensemble.__new__(Ensemble)
+        moved.__setstate__((self.seeds, params, self.nets[0]))
+        return moved
+
+    def __len__(self) -> int:
+        return len(self.nets)
+
+    def __getitem__(self, k: int) -> MLP:
+        return self.nets[k]
+
+    def __call__(self, x: ArrayLike) -> NDArray:
+        """The outputs of all networks, one above the other: (K, n) or (K, n, outputs)."""
+        return devices.array_module(self.device).stack([net(x) for net in self.nets])
+
+    def __repr__(self) -> str:
+        return f"Ensemble of {len(self)} times {self.nets[0]!r}"

@@ -1,0 +1,279 @@
+"""The network: a multi-layer perceptron, its parameters and what it computes.
+
+A layer maps the activations a of the layer before it to z = W a + b, and all layers but the last bend that:
+a' = max(z, negative_slope * z), the (leaky) ReLU. That is the whole model; ``MLP.__call__`` is these lines.
+
+Every parameter of a network lies in one flat vector, ``net.params``. Layer l owns a stretch of it, seen as the matrix
+[W | b] of shape (out, in + 1), so that one product with activations that carry a row of ones is the affine map.
+``net.layers``, ``net.weights`` and ``net.biases`` are views: change one and you change the network.
+"""
+
+from collections.abc import Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+from zipfile import BadZipFile
+
+import numpy as np
+from numpy.typing import ArrayLike, DTypeLike, NDArray
+
+from .. import devices
+from . import interop
+from .parameters import _check_sizes, count_parameters, layer_views, pack
+
+
+class MLP:
+    """A multi-layer perceptron with (leaky) ReLU between its layers and none after the last.
+
+    Parameters
+    ----------
+    sizes : sequence of int
+        Inputs, the width of each hidden layer, outputs: [1, 10, 10, 10, 1] has three hidden layers.
+    negative_slope : float
+        The slope of a hidden unit that is off, in [0, 1]; 0 is ReLU, 0.01 the usual leaky ReLU.
+    dropout : float
+        The chance, in [0, 1), that a hidden unit is silenced for a sample. Active in training only.
+    seed : int
+        Weights and biases of a layer are drawn from U(-1/sqrt(in), 1/sqrt(in)), as PyTorch's ``nn.Linear`` does,
+        by ``np.random.default_rng(seed)``, layer by layer.
+    dtype : float dtype
+        Of the parameters, and of all that is computed from them in training.
+    device : "cpu", "gpu" or "auto"
+        Where the parameters are, and where training computes: NumPy arrays, or CuPy arrays on a GPU. "auto" is the GPU
+        if there is one. Weights are drawn on the CPU, so that every device begins alike.
+
+    Attributes
+    ----------
+    params : array, (P,)
+    layers : list of array, (out, in + 1)
+        [W | b] of each layer, views of ``params``, as are `weights`, each (out, in), and `biases`, each (out,).
+
+    Raises
+    ------
+    ValueError
+        If sizes are not positive integers, or a slope, dropout, dtype or device is out of range.
+    RuntimeError
+        If device is "gpu" and there is none, or no CuPy; it says what to install.
+    """
+
+    def __init__(
+        self,
+        sizes: Sequence[int],
+        negative_slope: float = 0.0,
+        dropout: float = 0.0,
+        seed: int = 0,
+        dtype: DTypeLike = np.float32,
+        device: str = "cpu",
+    ):
+        sizes = _check_sizes(sizes)
+        if np.dtype(dtype).kind != "f":
+            raise ValueError(f"dtype is {np.dtype(dtype)}: give a float dtype")
+        rng = np.random.default_rng(seed)
+        draws = [
+            rng.uniform(-1 / np.sqrt(inputs), 1 / np.sqrt(inputs), outputs * (inputs + 1))
+            for inputs, outputs in pairwise(sizes)
+        ]
+        self._set(sizes, devices.move(np.concatenate(draws).astype(dtype), device), negative_slope, dropout)
+
+    def _set(self, sizes: tuple[int, ...], params: NDArray, negative_slope: float, dropout: float) -> "MLP":
+        if not 0 <= negative_slope <= 1:
+            raise ValueError(f"negative_slope is {negative_slope}: give a number in [0, 1]")
+        if not 0 <= dropout < 1:
+            raise ValueError(f"dropout is {dropout}: give a number in [0, 1)")
+        self.sizes, self._params = sizes, params
+        self.negative_slope, self.dropout = float(negative_slope), float(dropout)
+        self.layers = layer_views(params, sizes)
+        return self
+
+    def __reduce__(self) -> tuple:
+        """Pickle the parameters once, and make the views anew; pickling the views would cut them off."""
+        return MLP.from_params, (self.sizes, self.params, self.negative_slope, self.dropout)
+
+    @property
+    def params(self) -> NDArray:
+        """Every parameter, (P,). Assigning to it copies into it, so that the views stay views."""
+        return self._params
+
+    @params.setter
+    def params(self, values: ArrayLike) -> None:
+        devices.fill(self._params, values)
+
+    @classmethod
+    def from_params(
+        cls, sizes: Sequence[int], params: NDArray, negative_slope: float = 0.0, dropout: float = 0.0
+    ) -> "MLP":
+        """The network whose parameters are this flat vector (P,) itself, not a copy of it."""
+        sizes = _check_sizes(sizes)
+        count = count_parameters(sizes)
+        if params.shape != (count,) or params.dtype.kind != "f":
+            raise ValueError(f"params is {params.shape} {params.dtype}: sizes {list(sizes)} need ({count},) floats")
+        return cls.__new__(cls)._set(sizes, params, negative_slope, dropout)
+
+    @classmethod
+    def from_weights(
+        cls, weights: Sequence[ArrayLike], biases: Sequence[ArrayLike], negative_slope: float = 0.0
+    ) -> "MLP":
+        """A network from weights you have: one (out, in) matrix and one (out,) bias a layer.
+
+        Their float dtype is kept (integers become float64).
+
+        Raises
+        ------
+        ValueError
+            If there is not a bias for each matrix, or their shapes do not fit each other; the message names the layer.
+        """
+        return cls.from_params(*pack(weights, biases), negative_slope)
+
+    @classmethod
+    def from_torch(cls, source: Any, negative_slope: float | None = None) -> "MLP":
+        """The network that a PyTorch model is, with copies of its weights in their dtype.
+
+        Parameters
+        ----------
+        source : torch.nn.Module or state dict
+            A module made of Linear layers with ReLU or LeakyReLU modules between them, nested as you like; Dropout,
+            Identity and Flatten are passed over. Its forward() is not looked at: the modules are taken to be applied
+            one after the other, in the order in which they are registered. Or, of a model that calls its activations
+            in forward(), the state dict: its 2-D weights and their biases, in order.
+        negative_slope : float, optional
+            Of the activations; a module knows it, a state dict does not (0, if not given).
+
+        Raises
+        ------
+        ValueError
+            If the model holds anything else, or activations of different slopes.
+        """
+        return cls.from_weights(*interop.read_torch(source, negative_slope))
+
+    @classmethod
+    def from_sklearn(cls, model: Any) -> "MLP":
+        """The network that a fitted scikit-learn MLPClassifier or MLPRegressor is, with copies of its weights.
+
+        The outputs are those before scikit-learn's output activation, which a squared error does not have: of a
+        classifier those before softmax, or, for two classes, the one whose sign decides.
+        ValueError if the model is not fitted or its activation is not ReLU.
+        """
+        return cls.from_weights(*interop.read_sklearn(model))
+
+    def along(self, origin: ArrayLike, direction: ArrayLike) -> "MLP":
+        """The network of one input t that this one is on the line origin + t * direction; float64.
+
+        Its first layer is W direction, computed in float64, with the bias W origin + b. From one point to another,
+        ``net.along(a, b - a)`` is at a for t = 0 and at b for t = 1.
+
+        Parameters
+        ----------
+        origin, direction : array_like, (inputs,)
+
+        Raises
+        ------
+        ValueError
+            If their shapes do not fit, a number is not finite, or the direction is zero.
+        """
+        points = []
+        for name, values in (("origin", origin), ("direction", direction)):
+            point = np.asarray(values, np.float64)
+            if point.shape != (self.sizes[0],) or not np.isfinite(point).all():
+                raise ValueError(f"{name} has shape {point.shape}: give {self.sizes[0]} finite numbers, one an input")
+            points.append(point)
+        if not points[1].any():
+            raise ValueError("direction is zero: give the difference of two points")
+        net = self.to("cpu").astype(np.float64)
+        first = net.weights[0]
+        weights = [(first @ points[1])[:, None], *net.weights[1:]]
+        return MLP.from_weights(weights, [first @ points[0] + net.biases[0], *net.biases[1:]], self.negative_slope)
+
+    @property
+    def weights(self) -> list[NDArray]:
+        """W of each layer, (out, in)."""
+        return [layer[:, :-1] for layer in self.layers]
+
+    @property
+    def biases(self) -> list[NDArray]:
+        """b of each layer, (out,)."""
+        return [layer[:, -1] for layer in self.layers]
+
+    @property
+    def dtype(self) -> np.dtype:
+        """Of the parameters."""
+        return self.params.dtype
+
+    @property
+    def device(self) -> str:
+        """Where the parameters are, "cpu" or "gpu"."""
+        return devices.device_of(self.params)
+
+    def __call__(self, x: ArrayLike) -> NDArray:
+        """The network's output.
+
+        Parameters
+        ----------
+        x : array_like, (n, inputs); with one input also (n,) or a number
+            Rounded to the network's dtype.
+
+        Returns
+        -------
+        array, (n, outputs); with one input and one output the shape of x
+            On the device of the network.
+        """
+        xp = devices.array_module(self.device)
+        values = xp.asarray(x, self.dtype)
+        a = values.reshape(1, -1) if self.sizes[0] == 1 and values.ndim < 2 else values.T  # (inputs, n)
+        if a.ndim != 2 or len(a) != self.sizes[0]:
+            natural = ", or (n,)" if self.sizes[0] == 1 else ""
+            raise ValueError(f"x has shape {values.shape}: give (n, {self.sizes[0]}){natural}")
+        *hidden, (W_out, b_out) = zip(self.weights, self.biases, strict=True)
+        for W, b in hidden:
+            z = W @ a + b[:, None]  # (units, n)
+            a = xp.maximum(z, self.negative_slope * z if self.negative_slope else 0)
+        z = W_out @ a + b_out[:, None]
+        return z.reshape(values.shape) if values.ndim < 2 and self.sizes[-1] == 1 else z.T
+
+    def copy(self, params: NDArray | None = None) -> "MLP":
+        """An equal network with parameters of its own: this one's, or a copy of those given (say, of a snapshot)."""
+        params = (self.params if params is None else params).copy()
+        return MLP.from_params(self.sizes, params, self.negative_slope, self.dropout)
+
+    def astype(self, dtype: DTypeLike) -> "MLP":
+        """A copy whose parameters are rounded to another dtype."""
+        return self.copy(self.params.astype(dtype))
+
+    def to(self, device: str) -> "MLP":
+        """This network on "cpu", "gpu" or, with "auto", the GPU if there is one: itself if it is there, else a copy.
+
+        Raises
+        ------
+        ValueError, RuntimeError
+            If there is no such device, or it is not there; as for `MLP`.
+        """
+        params = devices.move(self.params, device)
+        if params is self.params:
+            return self
+        return MLP.from_params(self.sizes, params, self.negative_slope, self.dropout)
+
+    def save(self, path: str | Path) -> None:
+        """Write the network to this very path, in NumPy's npz format."""
+        with open(path, "wb") as file:
+            np.savez(
+                file,
+                sizes=self.sizes,
+                params=self.to("cpu").params,
+                negative_slope=self.negative_slope,
+                dropout=self.dropout,
+            )
+
+    @classmethod
+    def load(cls, path: str | Path) -> "MLP":
+        """Read a network that `save` wrote; ValueError if the file is something else."""
+        try:
+            with open(path, "rb") as raw, np.load(raw, allow_pickle=False) as file:
+                state = {key: file[key] for key in ("sizes", "params", "negative_slope", "dropout")}
+        except (BadZipFile, KeyError, ValueError, EOFError, TypeError, AttributeError) as error:
+            raise ValueError(f"{path} is not a network that MLP.save wrote") from error
+        return cls.from_params(
+            state["sizes"].tolist(), state["params"], float(state["negative_slope"]), float(state["dropout"])
+        )
+
+    def __repr__(self) -> str:
+        where = "" if self.device == "cpu" else ", device='gpu'"
+        return f"MLP({list(self.sizes)}, negative_slope={self.negative_slope}, dtype={self.dtype}{where})"

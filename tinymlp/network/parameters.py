@@ -1,0 +1,64 @@
+"""one flat vector, seen layer by layer; of one network or of many."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+from operator import index
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+
+def count_parameters(sizes: Sequence[int]) -> int:
+    """P, of a network of these sizes."""
+    return sum(outputs * (inputs + 1) for inputs, outputs in pairwise(sizes))
+
+
+def layer_views(flat: NDArray, sizes: Sequence[int]) -> list[NDArray]:
+    """The matrices [W | b], each (out, in + 1), that lie one after the other in a flat vector (P,)."""
+    views, k = [], 0
+    for inputs, outputs in pairwise(sizes):
+        size = outputs * (inputs + 1)
+        views.append(flat[k : k + size].reshape(outputs, inputs + 1))
+        k += size
+    return views
+
+
+def _check_sizes(sizes: Sequence[int]) -> tuple[int, ...]:
+    try:
+        checked = tuple(map(index, sizes))
+    except TypeError:
+        checked = ()
+    if len(checked) < 2 or min(checked) < 1:
+        raise ValueError(f"sizes is {sizes!r}: give two or more positive integers, inputs first, as in [1, 10, 10, 1]")
+    return checked
+
+
+def pack(weights: Sequence[ArrayLike], biases: Sequence[ArrayLike]) -> tuple[list[int], NDArray]:
+    """The sizes of a network with these weights and biases, and its flat vector (P,); see `MLP.from_weights`."""
+    W, b = [np.asarray(w) for w in weights], [np.asarray(v) for v in biases]
+    if not W or len(W) != len(b):
+        raise ValueError(f"weights has {len(W)} layers and biases has {len(b)}: give as many of each, at least one")
+    for layer, (w, v) in enumerate(zip(W, b, strict=True)):
+        if w.ndim != 2 or v.shape != w.shape[:1] or w.size == 0:
+            raise ValueError(f"layer {layer}: weights {w.shape} and biases {v.shape} must be (out, in) and (out,)")
+        if layer and w.shape[1] != W[layer - 1].shape[0]:
+            raise ValueError(
+                f"layer {layer}: weights {w.shape} take {w.shape[1]} inputs, "
+                f"but layer {layer - 1} has {W[layer - 1].shape[0]} units"
+            )
+    dtype = np.result_type(*W, *b)
+    if dtype.kind not in "biuf":
+        raise ValueError(f"weights have dtype {dtype}: give real numbers")
+    params = np.concatenate([np.column_stack(pair).ravel() for pair in zip(W, b, strict=True)])
+    sizes = [W[0].shape[1], *(len(w) for w in W)]
+    return sizes, params.astype(dtype if dtype.kind == "f" else np.float64)
+
+
+def stacked_layers(params: NDArray, sizes: tuple[int, ...]) -> list[tuple[NDArray, NDArray]]:
+    """W (K, out, in) and b (K, 1, out) of each layer, views of params (K, P)."""
+    layers, k = [], 0
+    for inputs, outputs in pairwise(sizes):
+        layer = params[:, k : k + outputs * (inputs + 1)].reshape(len(params), outputs, inputs + 1)
+        layers.append((layer[:, :, :-1], layer[:, None, :, -1]))
+        k += outputs * (inputs + 1)
+    return layers

@@ -1,0 +1,101 @@
+"""argmax_changes(): where the winning output of a network changes along a line, exactly.
+
+In one region every output is a straight line, and the greatest of them is convex: an output that wins at both ends wins
+in between. So float64 with its bounds settles most regions, and the rest, where the winner changes or another output
+comes near, is done in rational numbers.
+"""
+
+from fractions import Fraction
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..network.mlp import MLP
+from .find_regions import find_regions, windows
+from .rational_pass import nearest, rational_pass
+from .regions import Regions
+
+
+class Change(NamedTuple):
+    """At x the winning output changes; x is the float64 nearest to the true one."""
+
+    x: float
+    before: int
+    after: int
+
+
+def argmax_changes(net: MLP, start: float = -np.inf, stop: float = np.inf) -> list[Change]:
+    """Where, between start and stop, another output becomes the greatest.
+
+    Parameters
+    ----------
+    net : MLP
+        One input, such as ``net.along(origin, direction)``, and two or more outputs.
+    start, stop : float
+        In units of the input.
+
+    Returns
+    -------
+    list of Change (x, before, after)
+        In increasing order of x. Of outputs that are equal on an interval the first wins, as in ``np.argmax``; outputs
+        that are equal at a single point change nothing.
+
+    Raises
+    ------
+    ValueError
+        If the network has one output only; and as `find_regions`.
+    """
+    if net.sizes[-1] < 2:
+        raise ValueError("net has 1 output: a winner needs two or more")
+    net = net.to("cpu")
+    regions = find_regions(net, start, stop)
+    changes = []
+    for _, _, a, b in windows(regions, _open(regions)):
+        edges, _, p, q, _ = rational_pass(net, a, b)
+        winner = None
+        for r in range(len(edges) - 1):
+            for x, after in _upper_envelope(p[:, r].tolist(), q[:, r].tolist(), edges[r], edges[r + 1]):
+                if winner is not None and after != winner:
+                    changes.append(Change(float(nearest(x.numerator, x.denominator)), winner, after))
+                winner = after
+    return changes
+
+
+def _open(regions: Regions) -> NDArray:
+    """In which regions float64 does not prove that one output wins throughout; and those too narrow to point into."""
+    edges, errors = regions.edges, regions.edge_errors
+    p, q = regions.output.transpose(0, 2, 1)  # (outputs, R)
+    dp, dq = regions.output_errors[:, :, None]  # (outputs, 1)
+    proven = np.diff(edges) > 4 * (errors[:-1] + errors[1:])
+    winners = []
+    with np.errstate(all="ignore"):
+        for side in (slice(None, -1), slice(1, None)):
+            x = edges[side]
+            values = p * x + q  # (outputs, R)
+            bound = 4 * (dp * np.abs(x) + dq + (np.abs(p) + dp) * errors[side])
+            winner = values.argmax(axis=0)
+            lowest = np.take_along_axis(values - bound, winner[None], axis=0)
+            others = values + bound
+            np.put_along_axis(others, winner[None], -np.inf, axis=0)
+            proven &= (lowest > others).all(axis=0)
+            winners.append(winner)
+    return ~(proven & (winners[0] == winners[1]))
+
+
+def _upper_envelope(p: list[int], q: list[int], left: tuple[int, int], right: tuple[int, int]) -> list:
+    """Which of the lines p x + q is the greatest between two edges n/d: a list of (x, line), from the left edge on."""
+    outputs = range(len(p))
+    n, d = left
+    # just right of the left edge: by value, then slope, then the first; near minus infinity by slope downwards
+    key = (lambda j: (p[j] * n + q[j] * d, p[j], -j)) if d else (lambda j: (-p[j], q[j], -j))
+    winner = max(outputs, key=key)
+    found = [(Fraction(n, d) if d else None, winner)]
+    while True:
+        overtakes = [(Fraction(q[winner] - q[j], p[j] - p[winner]), -p[j], j) for j in outputs if p[j] > p[winner]]
+        if not overtakes:
+            return found
+        x, _, winner = min(overtakes)
+        if right[1] and x * right[1] >= right[0]:
+            return found
+        found.append((x, winner))

@@ -1,0 +1,125 @@
+"""whole runs in one launch."""
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from copy import deepcopy
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..data import Dataset
+from ..devices import array_module
+from ..gpu import train_kernel
+from ..network.ensemble import Ensemble
+from ..network.mlp import MLP
+from .moments import Moments
+from .optim import Adam
+
+
+class Launches:
+    """Launches of the fused kernel, each for as many epochs as are wanted at once, where `why_not_fused` says nothing.
+
+    Parameters are those of `train`; the learning rates are of each network, and there is a generator for all or each.
+    """
+
+    stuck = False
+
+    def __init__(
+        self,
+        net: MLP | Ensemble,
+        data: Dataset,
+        batch_size: int | None,
+        shuffle: bool,
+        rngs: Sequence[np.random.Generator],
+        adam: Adam,
+        lrs: Sequence[float],
+    ):
+        first = net if isinstance(net, MLP) else net.nets[0]
+        xp, config = array_module("gpu"), _configuration(first)
+        assert config is not None
+        self._config = config
+        self._net, self._first, self._adam, self._rngs = net, first, adam, list(rngs)
+        self._x, self._y = (xp.asarray(values[0]) for values in data.columns(np.float32))
+        self._batch_size = min(batch_size or len(data), len(data))
+        self._shuffle = shuffle and self._batch_size < len(data)
+        self._lrs = xp.asarray(np.array(lrs, np.float64))
+        self.sizes = [min(self._batch_size, len(data) - i) for i in range(0, len(data), self._batch_size)]
+        numbers = max(len(lrs) * len(self.sizes), len(self._rngs) * len(data) if self._shuffle else 1)  # an epoch
+        self.most = max(1, LARGEST // numbers)
+        sums, _ = adam.ahead(net.params, 0)
+        self._begin = net.params.copy(), sums.copy(), adam.t, deepcopy(self._rngs)
+
+    def epochs(self, count: int) -> NDArray:
+        """Train for so many epochs; their losses as `Steps` gives them, (count, batches + 1, K)."""
+        xp, networks = array_module("gpu"), len(self._lrs)
+        params = self._net.params.reshape(networks, -1)
+        sums, pairs = self._adam.ahead(self._net.params, count * len(self.sizes))
+        factors, eps = np.array(pairs).T
+        return train_kernel.train(
+            self._config,
+            params,
+            sums.reshape(2, networks, -1),
+            self._first.sizes[1:-1],
+            self._x,
+            self._y,
+            xp.asarray(self._orders(count)),
+            count,
+            self._batch_size,
+            self._first.negative_slope,
+            (self._lrs, xp.asarray(factors.copy()), xp.asarray(eps.astype(np.float32))),
+            self._adam.betas,
+            self._adam.weight_decay,
+        )
+
+    def _orders(self, count: int) -> NDArray:
+        """Of the samples in the next epochs, (networks or 1, epochs or 1, n); drawn as `SampleEngine` draws them."""
+        n = self._x.size
+        if not self._shuffle:
+            return np.arange(n, dtype=np.int32)[None, None]
+        orders = np.empty((len(self._rngs), count, n), np.int32)
+
+        def draw(row: NDArray, rng: np.random.Generator) -> None:
+            for epoch in row:
+                epoch[:] = rng.permutation(n)
+
+        with ThreadPoolExecutor() as threads:  # while NumPy permutes, other threads can
+            list(threads.map(draw, orders, self._rngs))
+        return orders
+
+    def rewind(self, epochs: int) -> None:
+        """Back to the parameters after so many epochs, by training anew for them: the same digits."""
+        params, sums, self._adam.t, self._rngs = self._begin
+        self._net.params[...] = params
+        self._adam.ahead(self._net.params, 0)[0][...] = sums
+        while epochs:
+            count = min(epochs, self.most)
+            self.epochs(count)
+            epochs -= count
+
+
+LARGEST = 2**26  # numbers in an array of orders or losses: 256 MiB
+
+
+def _configuration(net: MLP) -> train_kernel.Configuration | None:
+    return train_kernel.configuration(net.sizes[1:-1], train_kernel.shared_memory())
+
+
+def why_not_fused(net: MLP | Ensemble, data: Dataset | Moments, optimizer: object) -> str | None:
+    """What keeps the fused kernel from training this; None if nothing does."""
+    first = net if isinstance(net, MLP) else net.nets[0]
+    rules: list[tuple[bool, Callable[[], str]]] = [
+        (first.device == "gpu", lambda: "runs on a GPU: use net.to('gpu')"),
+        (isinstance(data, Dataset), lambda: "needs samples: give a Dataset"),
+        (first.dtype == np.float32, lambda: f"computes in float32, and net is {first.dtype}: use net.astype"),
+        (first.sizes[0] == first.sizes[-1] == 1, lambda: f"is for one input and one output, and net is {first.sizes}"),
+        (first.dropout == 0, lambda: f"knows no dropout, and net has {first.dropout}"),
+        (type(optimizer) is Adam, lambda: f"knows Adam, and optimizer is {optimizer!r}"),
+        (
+            first.device == "cpu" or _configuration(first) is not None,
+            lambda: (
+                f"is for 1 to {train_kernel.LAYERS[-1]} hidden layers of up to {train_kernel.WIDTHS[-1]} units that "
+                f"fit into {train_kernel.shared_memory() // 1024} KiB of shared memory, and net is {first.sizes}"
+            ),
+        ),
+    ]
+    return next((reason() + "; or engine='samples'" for fine, reason in rules if not fine), None)

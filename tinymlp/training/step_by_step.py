@@ -1,0 +1,84 @@
+"""Runners: the two ways through epochs of training. `Steps` takes them step by step, from the CPU; `Launches` hands the
+GPU whole runs of epochs, in which the fused kernel (``gpu/train.cu``) trains all networks side by side.
+
+Either changes the parameters in place and gives the losses of its epochs, which stay on the device until someone reads
+them. To start from the same parameters with the same orders is to take the same steps.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..devices import array_module
+from ..network.ensemble import Ensemble
+from ..network.mlp import MLP
+from ..network.parameters import layer_views
+from .gradients import SampleEngine, SegmentEngine
+from .optim import Optimizer
+
+
+class Steps:
+    """One gradient after the other, from an engine, and one step of an optimizer.
+
+    Parameters
+    ----------
+    net : MLP or Ensemble
+    sources : list of engine
+        One for all networks, or one for each.
+    optimizers : list of Optimizer
+        Likewise.
+
+    Attributes
+    ----------
+    sizes : list of float
+        The weights of the batches in the mean, after the first epoch.
+    most : int
+        How many epochs to ask for at most.
+    """
+
+    most = 1
+
+    def __init__(
+        self, net: MLP | Ensemble, sources: Sequence[SampleEngine | SegmentEngine], optimizers: Sequence[Optimizer]
+    ):
+        self._net, self._sources = net, sources
+        self._nets = [net] if isinstance(net, MLP) else net.nets
+        self._xp = array_module(self._nets[0].device)
+        grad = self._xp.empty_like(net.params)
+        self._grads = [layer_views(row, self._nets[0].sizes) for row in grad.reshape(len(self._nets), -1)]
+        several = zip(optimizers, net.params, grad, strict=True) if len(optimizers) > 1 else ()
+        self._steps = list(several) or [(optimizers[0], net.params, grad)]
+        self._good, self._alive = net.params.copy(), True  # after the last epoch without NaN; whether there was none
+        self.sizes: list[float] = []
+
+    def epochs(self, count: int) -> NDArray:
+        """Train for an epoch; the losses of its batches, and a row of 0, or NaN for a network that has one.
+
+        Returns
+        -------
+        array, (1, batches + 1, K)
+        """
+        xp, params, nets = self._xp, self._net.params, self._nets
+        sizes: list[float] = []
+        losses: list[float | NDArray] = []
+        for batch in zip(*(source.epoch() for source in self._sources), strict=True):
+            sizes.append(batch[0][0])
+            losses += [batch[k % len(batch)][1](net, self._grads[k]) for k, net in enumerate(nets)]
+            for optimizer, some, grad in self._steps:
+                optimizer.step(some, grad)
+        losses += list((0 * params.reshape(len(nets), -1)).sum(axis=1))
+        self.sizes = sizes
+        table = xp.array(losses).reshape(1, -1, len(nets))
+        self._alive = xp.isfinite(table.sum()) & self._alive
+        self._good = xp.where(self._alive, params, self._good)
+        return table
+
+    @property
+    def stuck(self) -> bool:
+        """Whether a NaN was seen. On a GPU to ask is to wait, so nobody looks before the losses are read."""
+        return self._xp is np and not self._alive
+
+    def rewind(self, epochs: int) -> None:
+        """Back to the parameters after so many epochs: all those before the first NaN."""
+        self._net.params[...] = self._good
