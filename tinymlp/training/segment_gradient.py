@@ -2,7 +2,8 @@
 
 ``float_pass.py`` takes lines p x + q through the network in three linear steps per layer: push them through [W | b],
 let the parts of a split region inherit the line of the whole, and multiply those of units that are off. Backward, each
-step is replaced by its transpose, the last first. With d the gradient of the loss by the lines, (2, regions, units) like them:
+step is replaced by its transpose, the last first. With d the gradient of the loss by the lines, (2, regions, units)
+like them:
 
     multiply by g       d <- g d
     inherit             d <- the sum of d over the parts of each region
