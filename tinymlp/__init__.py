@@ -1,16 +1,19 @@
 """tinymlp: a microscope for small ReLU networks.
 
 Train a small network on a function of one variable, and see exactly how it spends its straight segments. The way of the
-data is the way to read the code; each folder's own docstring maps its modules.
+data is the way to read the code, and imports point one way along it. A folder's own docstring maps its modules.
 
-    functions, interval, data   what is to be learnt
+    functions   what to learn: the target functions by name
+    interval    on what x: (start, stop)
+    data        samples: Dataset, sample()
     devices     NumPy or CuPy
-    network     MLP, Ensemble
-    gpu         CUDA kernels
-    segments    extract_segments(): the exact straight segments
+    network     what a network is: MLP, Ensemble, and weights from elsewhere
+    gpu         the same arithmetic as CUDA kernels
+    segments    extract_segments(): the exact straight segments, proven
     training    train(), by samples or by segments
-    detector    the article's detector, and the cross-check
+    detector    the article's detector, predicted and explained
     plot        pictures (loads matplotlib, and only when asked for)
+    testing     check_gradient()
     article     the article's experiments and claims
     cli         the command
 
@@ -21,9 +24,11 @@ data is the way to read the code; each folder's own docstring maps its modules.
 ([-1.0, 0.0, 1.0], [1.0, -2.0, 1.0])
 """
 
+from . import functions, testing
 from .data import Dataset, sample
-from .detector.crosscheck import CrossCheck, assert_counts_agree, crosscheck
+from .detector.crosscheck import assert_counts_agree, crosscheck
 from .detector.detect import Detection, detect_segments
+from .detector.explanation import CrossCheck
 from .network.ensemble import Ensemble
 from .network.mlp import MLP
 from .segments.argmax import argmax_changes
@@ -36,6 +41,8 @@ from .training.history import History, TrainingDiverged, TrainingInterrupted
 from .training.moments import Moments
 from .training.optim import SGD, Adam
 from .training.train import train
+
+__version__ = "0.1.0"
 
 __all__ = [
     "MLP",
@@ -54,6 +61,7 @@ __all__ = [
     "Segment",
     "TrainingDiverged",
     "TrainingInterrupted",
+    "__version__",
     "argmax_changes",
     "assert_counts_agree",
     "crosscheck",
@@ -64,6 +72,7 @@ __all__ = [
     "functions",
     "plot",
     "sample",
+    "testing",
     "train",
 ]
 

@@ -4,21 +4,21 @@ import argparse
 import json
 import sys
 from collections.abc import Callable, Sequence
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-import numpy as np
-
-from .article.experiments import chosen
-from .article.study import Study, _in_processes, study
+from . import __version__
+from .article.experiments import find_experiments
+from .article.study import Study, study, study_in_processes
 from .data import sample
-from .devices import DEVICES, choose, describe
-from .functions import BY_NAME
+from .devices import DEVICES, choose_device, describe
+from .functions import FUNCTIONS
 from .network.mlp import MLP
 from .segments.extract import extract_segments
 from .segments.piecewise import Boundary, PiecewiseLinear
 from .training.history import History, TrainingDiverged, TrainingInterrupted
 from .training.train import train
+
+__all__ = ["main"]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -48,7 +48,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="tinymlp", description="A microscope for small ReLU networks: train one on a function, see its segments."
     )
-    parser.add_argument("--version", action="version", version=f"tinymlp {_version()}")
+    parser.add_argument("--version", action="version", version=f"tinymlp {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
     def command(name: str, run: Callable[[argparse.Namespace], None], help: str) -> argparse.ArgumentParser:
@@ -69,16 +69,16 @@ def _parser() -> argparse.ArgumentParser:
     article.add_argument(
         "--seeds", type=_count, metavar="N", help="judge the article's claims, too, on N networks from --seed on"
     )
-    article.add_argument("--jobs", type=_count, metavar="N", help="processes for that; one a core if not given")
+    article.add_argument("--jobs", type=_count, metavar="N", help="processes for that; one for each core if not given")
     article.add_argument("--device", choices=DEVICES, default="cpu", help="auto is the GPU if there is one")
 
     fit = command("fit", _fit, "Train a network on a function; print its losses and count its segments.")
-    fit.add_argument("function", metavar="FUNCTION", help=f"one of {', '.join(BY_NAME)}")
+    fit.add_argument("function", metavar="FUNCTION", help=f"one of {', '.join(FUNCTIONS)}")
     fit.add_argument("--width", type=int, default=10, help="units in each hidden layer")
     fit.add_argument("--depth", type=int, default=3, help="hidden layers")
     fit.add_argument("--epochs", type=int, default=90, help="times through the samples")
     fit.add_argument("--lr", type=float, default=0.01, help="learning rate of Adam")
-    fit.add_argument("--batch-size", type=int, default=1280, help="samples a step")
+    fit.add_argument("--batch-size", type=int, default=1280, help="samples in a step")
     fit.add_argument("--no-shuffle", action="store_true", help="take batches in order of x, as the article does")
     fit.add_argument("--samples", type=int, default=10_000, help="samples on the interval")
     fit.add_argument("--interval", type=float, nargs=2, default=(-5, 5), metavar=("START", "STOP"), help="of x")
@@ -99,13 +99,6 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _version() -> str:
-    try:
-        return version("tinymlp")
-    except PackageNotFoundError:
-        return "from a checkout, not installed"
-
-
 def _seed(text: str) -> int:
     if not text.isdecimal():
         raise argparse.ArgumentTypeError(f"{text.strip()!r} is no seed: give an integer >= 0")
@@ -121,7 +114,7 @@ def _count(text: str) -> int:
 def _article(args: argparse.Namespace) -> None:
     from .article.report import write_report
 
-    experiments, device = chosen(args.only), choose(args.device)
+    experiments, device = find_experiments(args.only), choose_device(args.device)
     if args.seeds and args.only:
         raise ValueError("--seeds judges claims about all experiments: leave out --only")
     if args.jobs and not args.seeds:
@@ -131,7 +124,7 @@ def _article(args: argparse.Namespace) -> None:
     # some experiments do not replace the page of all
     out = args.out or Path("article-only" if args.only else "article")
     studied = _study(args, out, device) if args.seeds else None
-    page = write_report(experiments, out, args.seed, studied, device=device)
+    page = write_report(experiments, out, seed=args.seed, study=studied, device=device)
     print(f"wrote {page}")
 
 
@@ -139,7 +132,7 @@ def _study(args: argparse.Namespace, out: Path, device: str) -> Study:
     """The claims on many networks: on a GPU side by side, on the CPU in processes of their own."""
     seeds = range(args.seed, args.seed + args.seeds)
     try:
-        studied = study(seeds, out, device="gpu") if device == "gpu" else _in_processes(seeds, out, args.jobs)
+        studied = study(seeds, out, device="gpu") if device == "gpu" else study_in_processes(seeds, out, args.jobs)
     except KeyboardInterrupt:
         kept = out / "seeds"
         raise KeyboardInterrupt(f"interrupted; {kept} keeps what is done, run again to go on") from None
@@ -160,11 +153,11 @@ def _fit(args: argparse.Namespace) -> None:
         if args.picture.suffix[1:].lower() not in formats:
             raise ValueError(f"--picture is {args.picture.name}: give it an ending out of {', '.join(formats)}")
     data = sample(args.function, args.interval, args.samples)
-    net = MLP([1, *args.depth * [args.width], 1], args.negative_slope, seed=args.seed, device=args.device)
+    sizes = [1, *args.depth * [args.width], 1]
+    net = MLP(sizes, negative_slope=args.negative_slope, seed=args.seed, device=args.device)
     try:
-        history = train(
-            net, data, args.epochs, args.lr, args.batch_size, not args.no_shuffle, seed=args.seed, progress=True
-        )
+        options = {"lr": args.lr, "batch_size": args.batch_size, "shuffle": not args.no_shuffle, "seed": args.seed}
+        history = train(net, data, args.epochs, **options, progress=True)
     except (TrainingInterrupted, TrainingDiverged) as stop:  # what has been learnt is kept
         _show_fit(args, net, stop.history)
         raise
@@ -176,8 +169,9 @@ def _show_fit(args: argparse.Namespace, net: MLP, history: History) -> None:
     stride = max(1, -(-len(history) // 10))
     for epoch in range((len(history) - 1) % stride + 1, len(history) + 1, stride):
         print(f"epoch {epoch:5d}   loss {history.losses[epoch - 1]:.6g}")
-    f = extract_segments(net, *args.interval)
-    print(f"{len(f)} segments and {len(f.boundaries)} boundaries on ({f.start:g}, {f.stop:g})")
+    f = extract_segments(net, args.interval)
+    start, stop = f.interval
+    print(f"{len(f)} segments and {len(f.boundaries)} boundaries on ({start:g}, {stop:g})")
     if args.out:
         net.save(args.out)
         print(f"saved the network in {args.out}")
@@ -185,48 +179,40 @@ def _show_fit(args: argparse.Namespace, net: MLP, history: History) -> None:
         from . import plot
 
         fig, (ax,) = plot.figure()
-        plot.segments(f, args.interval, args.function, ax).legend()
+        plot.segments(f, args.interval, target=args.function, ax=ax).legend()
         fig.savefig(args.picture)
         print(f"saved the picture in {args.picture}")
 
 
 def _segments(args: argparse.Namespace) -> None:
-    f = extract_segments(MLP.load(args.network), *(args.interval or (-np.inf, np.inf)))
-    print(json.dumps(_as_json(f), indent=1) if args.json else _table(f))
+    f = extract_segments(MLP.load(args.network), args.interval)
+    print(json.dumps(f.to_dict(), indent=1) if args.json else _table(f))
 
 
 def _devices(args: argparse.Namespace) -> None:
     print("\n".join(describe()))
 
 
-def _as_json(f: PiecewiseLinear) -> dict:
-    return {
-        "segments": [
-            {key: value if np.isfinite(value) else None for key, value in segment._asdict().items()} for segment in f
-        ],
-        "boundaries": [boundary._asdict() for boundary in f.table()],
-    }
-
-
 def _table(f: PiecewiseLinear) -> str:
-    """A line a segment; at its right end the jump of the slope and the units that make it, as layer.unit."""
+    """One line for each segment; at its right end the jump of the slope and the units that make it, as layer:unit."""
     lines = [
-        f"{'':4} {'from':>13} {'to':>13} {'slope':>13} {'intercept':>13} {'jump at its end':>16}  owners (layer.unit)"
+        f"{'':4} {'from':>13} {'to':>13} {'slope':>13} {'intercept':>13} {'jump at its end':>16}  owners (layer:unit)"
     ]
-    table = f.table()
-    corners = [boundary for boundary in table if boundary.label == "visible"]
+    breakpoints = [boundary for boundary in f.boundaries if boundary.label == "visible"]
     for k, s in enumerate(f):
         line = f"{k:4} {s.start:13.6g} {s.stop:13.6g} {s.slope:13.6g} {s.intercept:13.6g}"
-        if k < len(corners):
-            line += f" {corners[k].jump:16.6g}  {_units(corners[k])}"
+        if k < len(breakpoints):
+            line += f" {breakpoints[k].jump:16.6g}  {_units(breakpoints[k])}"
         lines.append(line)
-    for b in table:
+    for b in f.boundaries:
         if b.label != "visible":
-            lines.append(f"no corner at {b.x:.6g}, where {_units(b)} switch{'es' * (len(b.owners) == 1)}: {b.label}")
+            lines.append(
+                f"no breakpoint at {b.x:.6g}, where {_units(b)} switch{'es' * (len(b.owners) == 1)}: {b.label}"
+            )
     lines.append(f"{len(f)} segments, {len(f.boundaries)} boundaries")
     return "\n".join(lines)
 
 
 def _units(boundary: Boundary) -> str:
-    """The owners as layer.unit."""
-    return " ".join(f"{layer}.{unit}" for layer, unit in boundary.owners)
+    """The owners as layer:unit."""
+    return " ".join(f"{layer}:{unit}" for layer, unit in boundary.owners)

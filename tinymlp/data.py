@@ -1,4 +1,4 @@
-"""Dataset: samples of a function, or any x and y you have; and the batches an epoch is made of."""
+"""Dataset: samples of a function, or any x and y that you have."""
 
 import csv
 from dataclasses import dataclass
@@ -7,12 +7,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-from .functions import Function, named
-from .interval import grid
+from .functions import Function, find_function
+from .interval import Interval, takes_interval, x_samples
+
+__all__ = ["Dataset", "sample"]
 
 
 def _checked(name: str, values: ArrayLike) -> NDArray:
-    """Values as a float array of one or two dimensions, a row a sample; ValueError says what is wrong with them."""
+    """Values as a float array of one or two dimensions, one row per sample; ValueError says what is wrong."""
     array = np.array(values)
     if array.dtype.kind not in "biuf":
         raise ValueError(f"{name} has dtype {array.dtype}: give real numbers")
@@ -37,7 +39,7 @@ class Dataset:
     ----------
     x : array_like, (n,) or (n, inputs)
     y : array_like, (n,) or (n, outputs)
-        A row a sample. Integers become float64; float dtypes are kept.
+        One row per sample. Integers become float64; float dtypes are kept.
 
     Raises
     ------
@@ -69,7 +71,7 @@ class Dataset:
         return 1 if self.y.ndim == 1 else self.y.shape[1]
 
     def columns(self, dtype: DTypeLike) -> tuple[NDArray, NDArray]:
-        """x and y as a network wants them, one column a sample: (inputs, n) and (outputs, n), in its dtype.
+        """x and y as a network wants them, one column per sample: (inputs, n) and (outputs, n), in its dtype.
 
         Raises
         ------
@@ -115,10 +117,12 @@ def _is_number(cell: str) -> bool:
         return False
 
 
+@takes_interval
 def sample(
     function: str | Function,
-    interval: tuple[float, float] = (-5, 5),
+    interval: Interval = (-5, 5),
     n: int = 10_000,
+    *,
     noise: float = 0.0,
     seed: int = 0,
 ) -> Dataset:
@@ -147,8 +151,8 @@ def sample(
     ValueError
         If the function gives NaN or infinity on a sample; the message says where.
     """
-    f = named(function)
-    x = grid(interval, n)
+    f = find_function(function)
+    x = x_samples(interval, n)
     if not noise >= 0:
         raise ValueError(f"noise is {noise}: give a standard deviation >= 0")
     with np.errstate(all="ignore"):

@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 from threadpoolctl import ThreadpoolController
 
+__all__ = ["DEVICES", "array_module", "blas_threads", "choose_device", "describe", "device_of", "fill", "move"]
+
 DEVICES = ("cpu", "gpu", "auto")
 INSTALL = (
     'pip install "cupy-cuda13x[ctk]" (for CUDA 13) or pip install "cupy-cuda12x[ctk]" (for CUDA 12); '
@@ -38,7 +40,7 @@ def array_module(device: str) -> ModuleType:
     return cupy
 
 
-def choose(device: str) -> str:
+def choose_device(device: str) -> str:
     """ "cpu" or "gpu", whichever is meant: "auto" is the GPU if there is one.
 
     Raises
@@ -68,7 +70,7 @@ def device_of(array: Any) -> str:
 
 def move(array: Any, device: str) -> Any:
     """The array on that device; itself if it is there already."""
-    device = choose(device)
+    device = choose_device(device)
     if device_of(array) == device:
         return array
     xp = array_module(device)
@@ -83,7 +85,7 @@ def fill(array: Any, values: Any) -> None:
 
 
 def describe() -> list[str]:
-    """A line for the CPU and one for each GPU; if there is none, why."""
+    """One line for the CPU and one for each GPU; if there is no GPU, a line that says why."""
     lines = [f"cpu    {os.cpu_count()} processors, {platform.machine()}, NumPy {np.__version__}"]
     try:
         cupy = array_module("gpu")

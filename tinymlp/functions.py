@@ -9,6 +9,21 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+__all__ = [
+    "FUNCTIONS",
+    "Function",
+    "exp",
+    "exp_neg",
+    "find_function",
+    "inverse",
+    "linear",
+    "log",
+    "shifted_inverse",
+    "shifted_step",
+    "sine",
+    "step",
+]
+
 Function = Callable[[NDArray], NDArray]
 
 
@@ -57,12 +72,12 @@ def shifted_step(x: NDArray) -> NDArray:
     return np.where(x > 2, 1.0, 0.0)
 
 
-BY_NAME: dict[str, Function] = {
+FUNCTIONS: dict[str, Function] = {
     f.__name__: f for f in (linear, exp, exp_neg, log, inverse, shifted_inverse, sine, step, shifted_step)
 }
 
 
-def named(function: str | Function) -> Function:
+def find_function(function: str | Function) -> Function:
     """The function of that name; a callable is given back as it is.
 
     Raises
@@ -72,6 +87,6 @@ def named(function: str | Function) -> Function:
     """
     if callable(function):
         return function
-    if not isinstance(function, str) or function not in BY_NAME:
-        raise ValueError(f"function is {function!r}: give a callable or one of {', '.join(BY_NAME)}")
-    return BY_NAME[function]
+    if not isinstance(function, str) or function not in FUNCTIONS:
+        raise ValueError(f"function is {function!r}: give a callable or one of {', '.join(FUNCTIONS)}")
+    return FUNCTIONS[function]

@@ -1,17 +1,29 @@
-"""(start, stop), checked; and the grid on it."""
+"""An interval is a tuple (start, stop), everywhere: here it is checked, and here are the samples on it."""
 
-from numbers import Integral
+from collections.abc import Callable
+from functools import wraps
+from itertools import pairwise
+from numbers import Integral, Real
+from typing import ParamSpec, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+__all__ = ["REAL_LINE", "Interval", "check_interval", "takes_interval", "x_samples"]
 
-def check_interval(interval: tuple[float, float], infinite: bool = False) -> tuple[float, float]:
+Interval = tuple[float, float]
+REAL_LINE: Interval = (-np.inf, np.inf)
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def check_interval(interval: Interval, infinite: bool = False) -> Interval:
     """(start, stop) as floats; ValueError if start >= stop, or an end is not a number, or infinite but must not be."""
     try:
         start, stop = map(float, interval)
     except (TypeError, ValueError) as error:
-        raise ValueError(f"interval is {interval!r}: give two numbers, (start, stop)") from error
+        raise ValueError(f"interval is {interval!r}: give a tuple of two numbers, such as (-5, 5)") from error
     if not start < stop:
         raise ValueError(f"interval is ({start}, {stop}): start must be less than stop, and both be numbers")
     if not infinite and np.isinf([start, stop]).any():
@@ -19,7 +31,30 @@ def check_interval(interval: tuple[float, float], infinite: bool = False) -> tup
     return start, stop
 
 
-def grid(interval: tuple[float, float], n: int) -> NDArray:
+def takes_interval(function: Callable[P, R]) -> Callable[P, R]:
+    """Decorate a function that takes an interval: if it is called with two numbers instead, show the tuple.
+
+    >>> @takes_interval
+    ... def length(interval):
+    ...     return interval[1] - interval[0]
+    >>> length((-5, 5))
+    10
+    >>> length(-5, 5)
+    Traceback (most recent call last):
+    TypeError: length() got -5, 5: give the interval as one tuple, (-5, 5)
+    """
+
+    @wraps(function)
+    def checked(*args: P.args, **kwargs: P.kwargs) -> R:
+        for a, b in pairwise(args):
+            if isinstance(a, Real) and isinstance(b, Real):
+                raise TypeError(f"{function.__name__}() got {a}, {b}: give the interval as one tuple, ({a}, {b})")
+        return function(*args, **kwargs)
+
+    return checked
+
+
+def x_samples(interval: Interval, n: int) -> NDArray:
     """The n points start + i/n * (stop - start), i = 0 ... n-1, float64; the stop is excluded, as in the article."""
     start, stop = check_interval(interval)
     if not isinstance(n, Integral) or n < 1:

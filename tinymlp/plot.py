@@ -12,19 +12,21 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from .detector.crosscheck import CrossCheck
 from .detector.detect import Detection, detect_segments
-from .functions import Function, named
-from .interval import check_interval
+from .detector.explanation import CrossCheck
+from .functions import Function, find_function
+from .interval import Interval, check_interval, takes_interval
 from .network.mlp import MLP
 from .segments.extract import extract_segments
 from .segments.piecewise import PiecewiseLinear
 from .training.history import History
 
+__all__ = ["crosscheck", "figure", "losses", "segments"]
+
 ARTICLE_COLORS = "rgbck"
 LAYER_COLORS = ("#d55e00", "#0072b2", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")  # told apart by the colour-blind
 
-# of the crosscheck's verdicts
+# of the verdicts of a cross-check
 BREAKPOINT_COLORS = {
     "found once": "#009e73",
     "found twice": "#0072b2",
@@ -32,12 +34,14 @@ BREAKPOINT_COLORS = {
     "hidden": "#d55e00",
     "outside": "0.6",
 }
-TRANSITION_COLORS = {"corner": "0.6", "undecided": "#e69f00", "rounding": "#d40000", "unexplained": "#cc00cc"}
+TRANSITION_COLORS = {"explained": "0.6", "undecided": "#e69f00", "rounding": "#d40000", "unexplained": "#cc00cc"}
 
 
+@takes_interval
 def segments(
     net_or_f: MLP | PiecewiseLinear,
-    interval: tuple[float, float],
+    interval: Interval,
+    *,
     target: str | Function | None = None,
     ax: Axes | None = None,
     style: Literal["exact", "article"] = "exact",
@@ -53,14 +57,14 @@ def segments(
     interval : (start, stop)
         In units of x.
     target : str or callable
-        A function to draw behind, in grey. The picture's height is the network's, so it may leave the picture; where
-        it comes back from the other side, as at a pole, the line is broken.
+        A function to draw in grey, under the network. The picture's height is the network's, so it may leave the
+        picture; where it comes back from the other side, as at a pole, the line is broken.
     ax : matplotlib Axes
         A new figure's if not given.
     style : "exact" or "article"
-        "exact" draws the line by `extract_segments` with a dot on each breakpoint, and a hollow one where a hidden unit
-        switches but the output does not bend. "article" draws what the article's detector takes for segments, in
-        its five colours in turn, every second of five bold.
+        "exact" draws the line by `extract_segments` with a dot on each breakpoint, and a hollow one on each boundary
+        that is no breakpoint. "article" draws what the article's detector takes for segments, in its five colours in
+        turn, green bold.
     by_layer : bool
         In the exact style, colour each breakpoint by the layer of its (first) owner.
     points, epsilon
@@ -76,39 +80,42 @@ def segments(
     ax = _axes(ax)
     ax.set_xlim(start, stop)
     if style == "exact":
-        y = _draw_exact(net_or_f, start, stop, ax, by_layer)
+        y = _draw_exact(net_or_f, interval, ax, by_layer)
     else:
-        y = _draw_article(net_or_f, start, stop, ax, points, epsilon)
+        seen = detect_segments(net_or_f, interval, points=points, epsilon=epsilon)
+        _draw_detection(seen, ax)
+        y = seen.y
     low, high = float(np.min(y)), float(np.max(y))
     margin = 0.06 * (high - low) or 1.0
     ax.set_ylim(low - margin, high + margin)
     if target is not None:
-        _draw_target(named(target), ax)
+        _draw_target(find_function(target), ax)
     ax.set_xlabel("x")
     ax.set_ylabel("y")
     return ax
 
 
-def _draw_exact(net_or_f: MLP | PiecewiseLinear, start: float, stop: float, ax: Axes, by_layer: bool) -> np.ndarray:
+def _draw_exact(net_or_f: MLP | PiecewiseLinear, interval: Interval, ax: Axes, by_layer: bool) -> np.ndarray:
     """The polyline through all breakpoints and the dots on it; returns its heights."""
-    f = extract_segments(net_or_f, start, stop) if isinstance(net_or_f, MLP) else net_or_f.clip(start, stop)
+    f = extract_segments(net_or_f, interval) if isinstance(net_or_f, MLP) else net_or_f.clip(interval)
     y = _draw_line(f, ax, f"{len(f)} segment{'s' * (len(f) > 1)}")
-    layers = np.array([min(owners)[0] for owners in f.owners], int)
-    shown = [(layer, f.is_breakpoint & (layers == layer), f"layer {layer}") for layer in np.unique(layers)]
-    if not by_layer:
-        shown = [(0, f.is_breakpoint, "breakpoints")]
-    for layer, chosen, label in shown:
-        if chosen.any():
-            _draw_dots(f, f.boundaries[chosen], LAYER_COLORS[layer % len(LAYER_COLORS)], label, ax)
-    silent = f.boundaries[~f.is_breakpoint]
-    if len(silent):
-        ax.plot(silent, f(silent), "o", ms=5, mfc="none", mec="0.5", label="no bend", zorder=2.5)
+    dots: dict[int, list[float]] = {}  # the breakpoints of each layer, of all if they are not told apart
+    for b in f.boundaries:
+        if b.label == "visible":
+            dots.setdefault(min(b.owners)[0] if by_layer else 0, []).append(b.x)
+    for layer, x in sorted(dots.items()):
+        label = f"layer {layer}" if by_layer else "breakpoints"
+        _draw_dots(f, np.array(x), LAYER_COLORS[layer % len(LAYER_COLORS)], label, ax)
+    hollow = np.array([b.x for b in f.boundaries if b.label != "visible"])
+    if len(hollow):
+        ax.plot(hollow, f(hollow), "o", ms=5, mfc="none", mec="0.5", label="no breakpoint", zorder=2.5)
     return y
 
 
 def _draw_line(f: PiecewiseLinear, ax: Axes, label: str | None = None) -> np.ndarray:
     """The polyline through all breakpoints; returns its heights."""
-    x = np.concatenate([[f.start], f.breakpoints, [f.stop]])
+    start, stop = f.interval
+    x = np.array([start, *f.breakpoints, stop])
     ax.plot(x, f(x), color="0.15", lw=1.2, label=label)
     return f(x)
 
@@ -118,17 +125,8 @@ def _draw_dots(f: PiecewiseLinear, x: np.ndarray, color: str, label: str, ax: Ax
     ax.plot(x, f(x), "o", ms=5, color=color, mec="white", mew=0.6, label=label, zorder=3)
 
 
-def _draw_article(
-    net_or_f: MLP | PiecewiseLinear, start: float, stop: float, ax: Axes, points: int, epsilon: float
-) -> np.ndarray:
-    """The detected segments; returns their heights."""
-    seen = detect_segments(net_or_f, start, stop, points, epsilon)
-    _draw_detection(seen, ax)
-    return seen.y
-
-
 def _draw_detection(seen: Detection, ax: Axes) -> None:
-    """One line a detected segment, in the article's colours."""
+    """One line for each detected segment, in the article's colours; the last ends at the stop."""
     # a transition at i says that the cell from i-1 to i has another slope than the one before, so the line turns at i-1
     turns = [0, *(seen.transitions - 1), len(seen.x) - 1]
     for k, (a, b) in enumerate(pairwise(turns)):
@@ -137,7 +135,7 @@ def _draw_detection(seen: Detection, ax: Axes) -> None:
         ax.plot(seen.x[a : b + 1], seen.y[a : b + 1], color=ARTICLE_COLORS[place], lw=4 if bold else 1.5)
 
 
-def crosscheck(check: CrossCheck, axes: Sequence[Axes] | None = None) -> list[Axes]:
+def crosscheck(check: CrossCheck, *, axes: Sequence[Axes] | None = None) -> list[Axes]:
     """Draw exact and detected segments one above the other.
 
     Above the exact segments, a dot on each breakpoint in the colour of what became of it; below the article's picture,
@@ -170,9 +168,9 @@ def crosscheck(check: CrossCheck, axes: Sequence[Axes] | None = None) -> list[Ax
         rows = [row for row in check.table if row.verdict == verdict and row.what == "transition"]
         ticks = [row.x for row in rows if row.indices[0] in check.detected]
         if ticks:
-            label = f"{len(ticks)} by breakpoints" if verdict == "corner" else f"{len(ticks)} {verdict}"
+            label = f"{len(ticks)} by breakpoints" if verdict == "explained" else f"{len(ticks)} {verdict}"
             article.plot(ticks, np.full(len(ticks), 0.02), "|", ms=8, color=color, label=label, transform=bottom)
-    article.set_title(f"detected: {seen.count} segments", fontsize=10)
+    article.set_title(f"detected: {len(seen)} segments", fontsize=10)
     for ax in axes:
         if ax.get_legend_handles_labels()[0]:
             ax.legend(fontsize=8)
@@ -191,8 +189,8 @@ def _draw_target(target: Function, ax: Axes) -> None:
     ax.plot(np.insert(x, gaps, x[gaps]), np.insert(y, gaps, np.nan), color="0.75", lw=3, zorder=0, label="target")
 
 
-def losses(history: History, begin: int = 0, end: int | None = None, ax: Axes | None = None) -> Axes:
-    """Draw the loss of each epoch from begin to end (excluded); a line for each network.
+def losses(history: History, *, begin: int = 0, end: int | None = None, ax: Axes | None = None) -> Axes:
+    """Draw the loss of each epoch from begin to end (excluded), one line for each network.
 
     The scale is logarithmic if some loss is more than three times another, linear if they are closer.
 

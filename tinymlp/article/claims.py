@@ -26,7 +26,9 @@ from .experiments import (
     TRANSFER,
     leaky,
 )
-from .measures import carried_in, count_breakpoints, explained_of, jitter, quotient, steepest, unexplained
+from .measures import carried_in, count_breakpoints, explained_of, jitter, quotient, steepest, unexplained_variance
+
+__all__ = ["CLAIMS", "Claim", "Trained"]
 
 Trained = Callable[[Experiment], Run]  # how one network went through an experiment
 
@@ -61,7 +63,7 @@ FROZEN = 0.5  # of what a fresh network explains, at most
 def unlearnt(trained: Run, stage: int = -1) -> float:
     """What the network of a stage leaves unexplained of the samples it has just learnt."""
     at = trained.stages[stage]
-    return unexplained(at.net, at.round.sample())
+    return unexplained_variance(at.net, at.round.sample())
 
 
 def of_fresh(second: Run, fresh: Run, data: Dataset | None = None) -> float:
@@ -79,7 +81,7 @@ def off_the_pole() -> Dataset:
 def less_steep(alternated: Run) -> float:
     """How steep the last step at 2 is, relative to the step at 0 a turn earlier; 1 if the network did not learn it."""
     at_0, at_2 = alternated.stages[-2].net, alternated.stages[-1].net
-    return quotient(steepest(at_2, 1, 3), steepest(at_0, -1, 1)) if unlearnt(alternated) < LEARNT else 1.0
+    return quotient(steepest(at_2, (1, 3)), steepest(at_0, (-1, 1))) if unlearnt(alternated) < LEARNT else 1.0
 
 
 UNLEARNT = "variance of the samples that is left unexplained"
@@ -93,7 +95,7 @@ CLAIMS = (
         "At the start the segments gather around 0.",
         "untrained, breakpoints per unit of x on (-1, 1) relative to those on (-5, 5)",
         lambda t: quotient(
-            count_breakpoints(t(EXP).stages[0].net, -1, 1) / 2, count_breakpoints(t(EXP).stages[0].net, -5, 5) / 10
+            count_breakpoints(t(EXP).stages[0].net, (-1, 1)) / 2, count_breakpoints(t(EXP).stages[0].net, (-5, 5)) / 10
         ),
         "above",
         1,
@@ -102,7 +104,7 @@ CLAIMS = (
         "exp-calls-right",
         "Training on e^x calls segments to the right, where it is steep.",
         "breakpoints on (2, 5) after 300 epochs, less those before",
-        lambda t: count_breakpoints(t(EXP).net, 2, 5) - count_breakpoints(t(EXP).stages[0].net, 2, 5),
+        lambda t: count_breakpoints(t(EXP).net, (2, 5)) - count_breakpoints(t(EXP).stages[0].net, (2, 5)),
         "above",
         0,
     ),

@@ -12,10 +12,21 @@ from numpy.typing import NDArray
 from ..data import Dataset, sample
 from ..devices import move
 from ..functions import Function
+from ..interval import Interval
 from ..network.ensemble import Ensemble
 from ..network.mlp import MLP
 from ..training.history import History
 from ..training.train import train
+
+__all__ = ["EnsembleRun", "Experiment", "Round", "Run", "Stage", "View", "run", "run_ensemble"]
+
+
+@dataclass(frozen=True)
+class View:
+    """The interval that a picture shows, and the points of the detector's grid on it."""
+
+    interval: Interval
+    points: int = 300
 
 
 @dataclass(frozen=True)
@@ -25,20 +36,13 @@ class Round:
     function: str | Function
     epochs: int
     lr: float = 0.01
-    interval: tuple[float, float] = (-5, 5)
+    interval: Interval = (-5, 5)
     n: int = 10_000
+    view: View | None = None  # of the picture after it, if it is not the experiment's
 
     def sample(self) -> Dataset:
         """The round's samples."""
         return sample(self.function, self.interval, self.n)
-
-
-@dataclass(frozen=True)
-class View:
-    """The interval that a picture shows, and the points of the detector's grid on it."""
-
-    interval: tuple[float, float]
-    points: int = 300
 
 
 @dataclass(frozen=True)
@@ -70,6 +74,7 @@ class Stage:
     epoch: int
     round: Round
     net: MLP
+    view: View
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,7 +119,9 @@ class EnsembleRun:
         epochs = np.cumsum([0, *(r.epochs for r in e.rounds)]).tolist()
         rounds = (e.rounds[0], *e.rounds)
         stages = [
-            Stage(epoch, r, MLP.from_params(e.sizes, params[k].copy(), e.negative_slope))
+            Stage(
+                epoch, r, MLP.from_params(e.sizes, params[k].copy(), negative_slope=e.negative_slope), r.view or e.view
+            )
             for epoch, r, params in zip(epochs, rounds, self.stages, strict=True)
         ]
         history = History(self.history.losses[:, k], self.history.article_losses[:, k])
@@ -124,18 +131,20 @@ class EnsembleRun:
 def run(
     experiment: Experiment,
     seed: int = 0,
+    *,
     start: MLP | None = None,
     after_round: Callable[[int], object] | None = None,
     device: str = "cpu",
 ) -> Run:
     """Train one network through all rounds of an experiment; `run_ensemble` for one seed."""
     params = None if start is None else move(start.params, "cpu")[None]
-    return run_ensemble(experiment, [seed], params, after_round, device)[0]
+    return run_ensemble(experiment, [seed], start=params, after_round=after_round, device=device)[0]
 
 
 def run_ensemble(
     experiment: Experiment,
     seeds: Sequence[int],
+    *,
     start: NDArray | None = None,
     after_round: Callable[[int], object] | None = None,
     device: str = "cpu",
@@ -153,9 +162,9 @@ def run_ensemble(
     after_round : callable
         Told after every round how many epochs it took.
     device : "cpu", "gpu" or "auto"
-        Where to train; what comes back is on the CPU. On a GPU the digits are others (`train`, ``engine="auto"``).
+        Where to train; what comes back is on the CPU. On a GPU the digits are others (``fused`` of `train`).
     """
-    nets = Ensemble(experiment.sizes, seeds, experiment.negative_slope)
+    nets = Ensemble(experiment.sizes, seeds, negative_slope=experiment.negative_slope)
     if start is not None:
         nets.params = start
     elif experiment.continues:
@@ -166,7 +175,7 @@ def run_ensemble(
     stages, histories = [move(nets.params, "cpu").copy()], []
     for r in experiment.rounds:
         size, shuffle = experiment.batch_size, experiment.shuffle
-        histories.append(train(nets, r.sample(), r.epochs, r.lr, size, shuffle, seed=orders, engine="auto"))
+        histories.append(train(nets, r.sample(), r.epochs, lr=r.lr, batch_size=size, shuffle=shuffle, seeds=orders))
         stages.append(move(nets.params, "cpu").copy())
         if after_round is not None:
             after_round(r.epochs)

@@ -4,10 +4,27 @@ from dataclasses import replace
 
 from .experiment import Experiment, Round, View
 
+__all__ = [
+    "EXP",
+    "EXPERIMENTS",
+    "INVERSE",
+    "SHIFTED_INVERSE",
+    "SINE_5",
+    "SINE_10",
+    "SINE_10_WIDE",
+    "SINE_SHIFT",
+    "SNAPPING",
+    "STEP",
+    "STEP_ALTERNATE",
+    "TRANSFER",
+    "find_experiments",
+    "leaky",
+]
+
 EXP = Experiment(
     name="exp",
     title="The exponential",
-    question="An untrained network has most of its corners near 0. While it learns e^x on (-5, 5), which is almost "
+    question="An untrained network has most of its breakpoints near 0. While it learns e^x on (-5, 5), which is almost "
     "flat on the left and steep on the right, where do its segments go, and does it make new ones?",
     rounds=4 * (Round("exp", epochs=30),) + 3 * (Round("exp", epochs=60, lr=0.001),),
     view=View((-2, 5)),
@@ -16,7 +33,7 @@ EXP = Experiment(
 SNAPPING = Experiment(
     name="snapping",
     title="Where new segments come from",
-    question="The same, looked at more often. Do corners wander in from the right, where the function is steep?",
+    question="The same, looked at more often. Do breakpoints wander in from the right, where the function is steep?",
     rounds=8 * (Round("exp", epochs=5),),
     view=View((-2, 7)),
     wide_views=(View((-10, 10), points=600), View((-20, 20), points=600)),
@@ -24,7 +41,7 @@ SNAPPING = Experiment(
 INVERSE = Experiment(
     name="inverse",
     title="A pole",
-    question="1/x shoots off to both sides of 0, where most corners are. Does the network use them?",
+    question="1/x shoots off to both sides of 0, where most breakpoints are. Does the network use them?",
     rounds=6 * (Round("inverse", epochs=30, n=10_001),),  # so many that no sample falls on 0
     view=View((-5, 5)),
 )
@@ -78,18 +95,18 @@ TRANSFER = Experiment(
 STEP = Experiment(
     name="step",
     title="A step that moves",
-    question="A step needs two corners close together. Is it learnt, and can it be moved from 0 to 2?",
+    question="A step needs two breakpoints close together. Is it learnt, and can it be moved from 0 to 2?",
     rounds=6 * (Round("step", epochs=30),)
-    + 3 * (Round("shifted_step", epochs=15),)
-    + 3 * (Round("shifted_step", epochs=100, lr=0.003),),
-    view=View((-3, 7)),
+    + 3 * (Round("shifted_step", epochs=15, view=View((-3, 7))),)
+    + 3 * (Round("shifted_step", epochs=100, lr=0.003, view=View((-3, 7))),),
+    view=View((-5, 5)),
 )
 STEP_ALTERNATE = Experiment(
     name="step-alternate",
     title="A step to and fro",
     question="The step at 0 and the step at 2 in turn, four times each. Does the network wear out?",
     rounds=4 * (Round("step", epochs=200), Round("shifted_step", epochs=200)),
-    view=View((-3, 7)),
+    view=View((-5, 5)),
 )
 
 
@@ -123,7 +140,7 @@ EXPERIMENTS = (
 )
 
 
-def chosen(names: str | None) -> list[Experiment]:
+def find_experiments(names: str | None) -> list[Experiment]:
     """The experiments of these names, commas between, in the article's order; all for None.
 
     Raises

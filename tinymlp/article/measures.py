@@ -1,17 +1,29 @@
-"""Numbers that sum a trained network up, to compare it with another: how well it fits, where its corners went."""
+"""Numbers that sum a trained network up, to compare it with another: how well it fits, where its breakpoints went."""
 
 from collections import Counter
 
 import numpy as np
 
 from ..data import Dataset
+from ..interval import Interval
 from ..network.mlp import MLP
 from ..segments.extract import extract_segments
 from ..training.history import History
 
+__all__ = [
+    "carried_in",
+    "count_breakpoints",
+    "explained_of",
+    "jitter",
+    "mean_squared_error",
+    "quotient",
+    "steepest",
+    "unexplained_variance",
+]
+
 
 def quotient(a: float, b: float) -> float:
-    """a / b of numbers >= 0, with 0/0 = 1, and always finite: a and b count as 1e-12 more than they are."""
+    """a / b for numbers >= 0. 1e-12 is added to both, so that 0 / 0 is 1 and every quotient is finite."""
     return (a + 1e-12) / (b + 1e-12)
 
 
@@ -21,7 +33,7 @@ def mean_squared_error(net: MLP, data: Dataset) -> float:
     return float(np.mean((net(data.x).reshape(rows) - data.y.reshape(rows)) ** 2))
 
 
-def unexplained(net: MLP, data: Dataset) -> float:
+def unexplained_variance(net: MLP, data: Dataset) -> float:
     """The mean squared error over the variance of the samples: 0 is a perfect fit, 1 the best constant."""
     return mean_squared_error(net, data) / float(np.var(data.y))
 
@@ -31,13 +43,13 @@ def explained_of(net: MLP, other: MLP, data: Dataset) -> float:
 
     A network that is worse than the best constant explains nothing.
     """
-    mine, others = (max(0.0, 1 - unexplained(n, data)) for n in (net, other))
+    mine, others = (max(0.0, 1 - unexplained_variance(n, data)) for n in (net, other))
     return quotient(mine, others)
 
 
-def count_breakpoints(net: MLP, start: float, stop: float) -> int:
-    """How many breakpoints lie strictly between start and stop."""
-    return len(extract_segments(net, start, stop).breakpoints)
+def count_breakpoints(net: MLP, interval: Interval) -> int:
+    """How many breakpoints lie strictly inside the interval."""
+    return len(extract_segments(net, interval).breakpoints)
 
 
 def carried_in(before: MLP, after: MLP, x: float) -> int:
@@ -49,9 +61,8 @@ def carried_in(before: MLP, after: MLP, x: float) -> int:
     """
     sides = []  # of each network, how many breakpoints a unit has on a side
     for net in (before, after):
-        f = extract_segments(net)
-        pairs = zip(f.breakpoints.tolist(), f.breakpoint_owners, strict=True)
-        sides.append(Counter((at > x, unit) for at, owners in pairs for unit in owners))
+        breakpoints = [b for b in extract_segments(net).boundaries if b.label == "visible"]
+        sides.append(Counter((b.x > x, unit) for b in breakpoints for unit in b.owners))
     then, now = sides
     carried = 0
     for unit in {unit for _, unit in now}:
@@ -60,9 +71,9 @@ def carried_in(before: MLP, after: MLP, x: float) -> int:
     return carried
 
 
-def steepest(net: MLP, start: float, stop: float) -> float:
-    """The steepest slope between start and stop, up or down, in units of y per unit of x."""
-    return float(np.abs(extract_segments(net, start, stop).slopes).max())
+def steepest(net: MLP, interval: Interval) -> float:
+    """The steepest slope inside the interval, up or down, in units of y per unit of x."""
+    return float(np.abs(extract_segments(net, interval).slopes).max())
 
 
 def jitter(history: History) -> float:

@@ -3,14 +3,15 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
-from importlib.metadata import version
 from itertools import groupby
 from pathlib import Path
 from string import Template
 
-from ..functions import named
+from ..functions import find_function
 from .experiment import Run
 from .study import ORDERS, Study
+
+__all__ = ["Picture", "Section", "counted", "page"]
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ class Section:
     seconds: tuple[float, float]  # training, drawing
 
 
-def page(sections: Sequence[Section], seed: int, study: Study | None = None, device: str = "cpu") -> str:
+def page(sections: Sequence[Section], seed: int, version: str, study: Study | None = None, device: str = "cpu") -> str:
     """The whole page: contents, the claims if they were studied, and every experiment."""
     skeleton = Template(Path(__file__).with_name("page.html").read_text("utf-8"))
     return skeleton.substitute(
@@ -44,7 +45,7 @@ def page(sections: Sequence[Section], seed: int, study: Study | None = None, dev
         if study
         else "",
         sections="\n".join(map(_experiment, sections)),
-        version=version("tinymlp"),
+        version=version,
         seed=seed,
         device=device.upper(),
     )
@@ -94,11 +95,11 @@ def _experiment(s: Section) -> str:
 
 
 def _setting(trained: Run) -> str:
-    """The experiment's settings in a sentence or two, equal rounds in a row counted together."""
+    """The experiment's settings in a sentence or two, equal neighbouring rounds counted together."""
     e = trained.experiment
     parts = []
     for r, equal in groupby(e.rounds):
-        name = named(r.function).__name__
+        name = find_function(r.function).__name__
         samples = f"{r.n} samples on ({r.interval[0]:g}, {r.interval[1]:g})"
         parts.append(f"{len(list(equal))} × {r.epochs} epochs on {name}, {samples}, lr {r.lr:g}")
     batches = f"{'shuffled' if e.shuffle else 'unshuffled'} batches of {e.batch_size}"

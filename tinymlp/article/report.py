@@ -6,20 +6,23 @@ from time import perf_counter
 
 from tqdm import tqdm
 
-from .. import plot
+from .. import __version__, plot
 from ..detector.detect import detect_segments
-from ..devices import choose
-from ..functions import named
+from ..devices import choose_device
+from ..functions import find_function
 from ..network.mlp import MLP
 from ..segments.extract import extract_segments
 from .experiment import Experiment, Run, Stage, View, run
 from .page import Picture, Section, counted, page
 from .study import Study
 
+__all__ = ["write_report"]
+
 
 def write_report(
     experiments: Sequence[Experiment],
     out: Path,
+    *,
     seed: int = 0,
     study: Study | None = None,
     progress: bool = True,
@@ -29,7 +32,7 @@ def write_report(
 
     With a `study`, the page has the verdicts on the article's claims. The device is where the networks are trained.
     """
-    device = choose(device)
+    device = choose_device(device)
     out.mkdir(parents=True, exist_ok=True)
     sections: list[Section] = []
     nets: dict[str, MLP] = {}  # at the end of each experiment, for those that continue it
@@ -38,20 +41,20 @@ def write_report(
         epochs = sum(r.epochs for r in experiment.rounds)
         with tqdm(total=epochs, desc=f"{experiment.name}: train", unit="epoch", disable=not progress) as bar:
             start = nets.get(experiment.continues.name) if experiment.continues else None
-            trained = run(experiment, seed, start, bar.update, device)
+            trained = run(experiment, seed, start=start, after_round=bar.update, device=device)
             nets[experiment.name] = trained.net
         drawing_began = perf_counter()
         pictures = _draw(trained, out, progress)
         sections.append(Section(trained, pictures, (drawing_began - began, perf_counter() - drawing_began)))
     path = out / "index.html"
-    path.write_text(page(sections, seed, study, device), "utf-8")
+    path.write_text(page(sections, seed, __version__, study, device), "utf-8")
     return path
 
 
 def _draw(trained: Run, out: Path, progress: bool) -> list[Picture]:
     """Save the pictures of every stage, the wide ones at the end, and the losses; returns those of stages."""
     experiment, stages, name = trained.experiment, trained.stages, trained.experiment.name
-    shots = [(f"{name}-{k}", stage, experiment.view) for k, stage in enumerate(stages)]
+    shots = [(f"{name}-{k}", stage, stage.view) for k, stage in enumerate(stages)]
     shots += [(f"{name}-wide-{k}", stages[-1], view) for k, view in enumerate(experiment.wide_views)]
     pictures = []
     for file, stage, view in tqdm(shots, desc=f"{name}: draw", unit="picture", disable=not progress):
@@ -59,24 +62,25 @@ def _draw(trained: Run, out: Path, progress: bool) -> list[Picture]:
     half = len(trained.history) // 2
     for part, begin, title in (("all", 0, "all epochs"), ("late", half, f"from epoch {half + 1}")):
         fig, (ax,) = plot.figure()
-        plot.losses(trained.history, begin, ax=ax).set_title(title)
+        plot.losses(trained.history, begin=begin, ax=ax).set_title(title)
         fig.savefig(out / f"{name}-losses-{part}.png")
     return pictures
 
 
 def _draw_stage(trained: Run, stage: Stage, view: View, out: Path, name: str) -> Picture:
     """Save both styles over the same interval, and count."""
-    f = extract_segments(stage.net, *view.interval)
-    detected = detect_segments(stage.net, *view.interval, view.points).count
+    f = extract_segments(stage.net, view.interval)
+    detected = len(detect_segments(stage.net, view.interval, points=view.points))
     files = (f"{name}-detector.png", f"{name}-exact.png")
 
     fig, (ax,) = plot.figure()
-    plot.segments(stage.net, view.interval, stage.round.function, ax, style="article", points=view.points)
+    target = stage.round.function
+    plot.segments(stage.net, view.interval, target=target, ax=ax, style="article", points=view.points)
     ax.set_title(f"detector, {view.points} points: {counted(detected, 'segment')}")
     _save(fig, out / files[0])
 
     fig, (ax,) = plot.figure()
-    plot.segments(f, view.interval, stage.round.function, ax)
+    plot.segments(f, view.interval, target=target, ax=ax)
     ax.set_title(f"exact: {counted(len(f), 'segment')}, {counted(len(f.boundaries), 'boundary')}")
     _save(fig, out / files[1])
 
@@ -104,4 +108,6 @@ def _moment(trained: Run, stage: Stage) -> str:
     if stage.epoch == 0:
         return f"as {e.continues.name} left it" if e.continues else "untrained"
     several = len({r.function for r in e.rounds}) > 1
-    return f"after {stage.epoch} epochs" + (f", the last on {named(stage.round.function).__name__}" if several else "")
+    return f"after {stage.epoch} epochs" + (
+        f", the last on {find_function(stage.round.function).__name__}" if several else ""
+    )

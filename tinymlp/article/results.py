@@ -1,4 +1,4 @@
-"""numbers on disk, told apart by code."""
+"""Results: numbers on disk, each with the code that it comes from."""
 
 import json
 import os
@@ -7,9 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
+__all__ = ["code_of", "digits_of", "read_result", "write_json"]
+
 
 def code_of(folder: Path) -> str:
-    """Changes with every line of the modules there and with NumPy, so that results of other code are told apart."""
+    """A hash of every module there and of NumPy's version: results with another hash come from other code."""
     sources = [path.read_bytes() for path in sorted(folder.rglob("*")) if path.suffix in (".py", ".cu")]
     return sha256(b"\0".join([*sources, np.__version__.encode()])).hexdigest()
 
@@ -17,13 +19,13 @@ def code_of(folder: Path) -> str:
 CODE = code_of(Path(__file__).parent.parent)  # as it was when it was loaded
 
 
-def code_on(device: str) -> str:
-    """The code and, unless it is the CPU, the device, of which the digits come."""
+def digits_of(device: str) -> str:
+    """What the digits of a result depend on: the code, and whether a GPU computed them."""
     return CODE if device == "cpu" else f"{CODE} on a GPU"
 
 
-def _kept(file: Path, code: str) -> dict | None:
-    """The result in that file, unless there is none, or of other code."""
+def read_result(file: Path, code: str) -> dict | None:
+    """The result in that file; None if there is no file, or it comes from other code."""
     try:
         result = json.loads(file.read_text("utf-8"))
     except (OSError, ValueError):
@@ -31,8 +33,8 @@ def _kept(file: Path, code: str) -> dict | None:
     return result if isinstance(result, dict) and result.get("code") == code else None
 
 
-def _write(file: Path, content: object) -> None:
-    """Write JSON; all of it or nothing, whenever the process ends."""
+def write_json(file: Path, content: object) -> None:
+    """Write a file, all of it or nothing, whenever the process ends."""
     half = file.with_suffix(f".{os.getpid()}.part")
     half.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n", "utf-8")
     os.replace(half, file)

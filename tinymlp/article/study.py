@@ -18,13 +18,15 @@ from time import perf_counter
 import numpy as np
 from tqdm import tqdm
 
-from ..devices import blas_threads, choose
+from ..devices import blas_threads, choose_device
 from ..training.history import TrainingDiverged
 from .claims import CLAIMS, Claim, Trained
 from .experiment import EnsembleRun, Experiment, run_ensemble
 from .experiments import EXPERIMENTS
 from .measures import count_breakpoints, mean_squared_error
-from .results import _kept, _write, code_on
+from .results import digits_of, read_result, write_json
+
+__all__ = ["ORDERS", "Study", "judge", "measure", "spread", "study", "study_in_processes", "timed_measure"]
 
 ORDERS = {"unshuffled": False, "shuffled": True}
 AT_ONCE = {"cpu": 1, "gpu": 1024}  # networks that are trained side by side; a stop loses those
@@ -56,6 +58,7 @@ class Study:
 def study(
     seeds: Iterable[int],
     out: str | Path,
+    *,
     executor: Executor | None = None,
     progress: bool = True,
     device: str = "cpu",
@@ -69,8 +72,8 @@ def study(
         Folder of ``claims.json``, ``experiments.json`` and, in ``seeds/``, what each network gave. What is there from
         this very code is not made again.
     executor : concurrent.futures.Executor
-        Runs the networks on the CPU, two jobs a seed; in this process, one after the other, if not given. It must be
-        able to import tinymlp, and need not see ``out``.
+        Runs the networks on the CPU, two jobs for each seed; in this process, one after the other, if not given. It
+        must be able to import tinymlp, and need not see ``out``.
     progress : bool
         Show a progress bar.
     device : "cpu", "gpu" or "auto"
@@ -88,8 +91,8 @@ def study(
     RuntimeError
         If training diverges for some seed, or the executor runs other code than this; if there is no GPU.
     """
-    device = choose(device)
-    code = code_on(device)
+    device = choose_device(device)
+    code = digits_of(device)
     if device == "gpu" and executor is not None:
         raise ValueError("executor is for the CPU: leave it out with device='gpu'")
     seeds = tuple(map(index, seeds))
@@ -98,13 +101,13 @@ def study(
     folder = Path(out) / "seeds"
     folder.mkdir(parents=True, exist_ok=True)
     files = {(seed, order): folder / f"{seed}-{order}.json" for seed in seeds for order in ORDERS}
-    results = {job: kept for job, file in files.items() if (kept := _kept(file, code)) is not None}
+    results = {job: kept for job, file in files.items() if (kept := read_result(file, code)) is not None}
     missing = [job for job in files if job not in results]
     with tqdm(total=len(files), initial=len(results), desc="study", unit="network", disable=not progress) as bar:
         for job, result in _run(missing, executor, device):
             if result["code"] != code:
                 raise RuntimeError("the executor runs another version of tinymlp or NumPy than this process")
-            _write(files[job], result)
+            write_json(files[job], result)
             results[job] = result
             bar.update()
 
@@ -122,8 +125,8 @@ def study(
         }
         for name, numbers in results[seeds[0], "shuffled"]["experiments"].items()
     ]
-    _write(Path(out) / "claims.json", claims)
-    _write(Path(out) / "experiments.json", experiments)
+    write_json(Path(out) / "claims.json", claims)
+    write_json(Path(out) / "experiments.json", experiments)
     return Study(seeds, claims, experiments, sum(r["seconds"] for r in results.values()))
 
 
@@ -152,20 +155,21 @@ def measure(seeds: Sequence[int], shuffle: bool, device: str = "cpu") -> Iterato
     seeds : sequence of int
         Of the first weights and, shuffled, of the batches.
     shuffle : bool
-        False for the article's batches, slices of the x axis; True to draw each epoch's anew. Nothing else differs.
+        False for the article's batches, slices of the x axis; True to draw a new order for every epoch. Nothing else
+        differs.
     device : "cpu" or "gpu"
 
     Yields
     ------
     dict
         "claims": each claim's value by its name; "experiments": of each by its name the last network's
-        "mean_squared_error" over the samples of its last round, and "segments" on its view.
+        "mean_squared_error" over the samples of its last round, and "segments" on the interval of its last picture.
     """
 
     @cache
     def all_trained(experiment: Experiment) -> EnsembleRun:
         start = all_trained(experiment.continues).stages[-1] if experiment.continues else None
-        return run_ensemble(replace(experiment, shuffle=shuffle), seeds, start, device=device)
+        return run_ensemble(replace(experiment, shuffle=shuffle), seeds, start=start, device=device)
 
     for k in range(len(seeds)):
         yield _numbers(cache(lambda experiment, k=k: all_trained(experiment)[k]))
@@ -176,10 +180,10 @@ def _numbers(trained: Trained) -> dict[str, dict]:
     with blas_threads(max(max(e.sizes) for e in EXPERIMENTS)):
         experiments = {}
         for e in EXPERIMENTS:
-            net, data = trained(e).net, trained(e).data
+            net, data, view = trained(e).net, trained(e).data, trained(e).stages[-1].view
             experiments[e.name] = {
                 "mean_squared_error": mean_squared_error(net, data),
-                "segments": count_breakpoints(net, *e.view.interval) + 1,
+                "segments": count_breakpoints(net, view.interval) + 1,
             }
         return {"claims": {c.name: float(c.value(trained)) for c in CLAIMS}, "experiments": experiments}
 
@@ -189,7 +193,7 @@ def timed_measure(seeds: Sequence[int], order: str, device: str = "cpu") -> Iter
     began = perf_counter()
     try:
         for numbers in measure(seeds, ORDERS[order], device):
-            yield {"seconds": perf_counter() - began, "code": code_on(device)} | numbers
+            yield {"seconds": perf_counter() - began, "code": digits_of(device)} | numbers
             began = perf_counter()
     except TrainingDiverged as error:
         which = ", ".join(str(seeds[k]) for k in error.networks)
@@ -220,7 +224,7 @@ def _run(jobs: list[tuple[int, str]], executor: Executor | None, device: str) ->
             future.cancel()
 
 
-def _in_processes(seeds: range, out: Path, jobs: int | None) -> Study:
+def study_in_processes(seeds: range, out: Path, jobs: int | None) -> Study:
     """`study` in so many processes, which Ctrl-C ends at once."""
     jobs = min(jobs or os.cpu_count() or 1, 2 * len(seeds), 61)  # Windows waits for no more than 61
     ignore_ctrl_c = signal.signal, (signal.SIGINT, signal.SIG_IGN)  # theirs; ours ends them
@@ -228,7 +232,7 @@ def _in_processes(seeds: range, out: Path, jobs: int | None) -> Study:
     try:
         with ProcessPoolExecutor(jobs, get_context("spawn"), *ignore_ctrl_c) as processes:
             try:
-                return study(seeds, out, processes)
+                return study(seeds, out, executor=processes)
             except KeyboardInterrupt:
                 threading.excepthook = lambda _: None  # Python 3.11's pool stumbles over jobs that were called off
                 for process in set(active_children()).difference(others):

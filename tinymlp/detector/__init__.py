@@ -2,6 +2,6 @@
 
 detect         detect_segments(): the detector, faithfully
 hats           what it must see of each breakpoint, and how far rounding may lead it astray
+explanation    CrossCheck: every difference, in words
 crosscheck     crosscheck(): what became of each breakpoint and each transition
-explanation    the verdicts in words
 """

@@ -1,8 +1,8 @@
 """detect_segments(): the article's finite-difference detector, as it was.
 
-It looks at the network through a grid, so it sees a corner inside a grid cell twice, takes corners in neighbouring
-cells for one, misses small jumps, and in float32 fires at the rounding of y. ``extract_segments`` knows better; this
-shows what the article saw.
+It looks at the network through a grid, so it sees a breakpoint inside a grid cell twice, takes breakpoints in
+neighbouring cells for one, misses small jumps, and in float32 fires at the rounding of y. ``extract_segments`` knows
+better; this shows what the article saw.
 """
 
 from collections.abc import Callable
@@ -12,18 +12,20 @@ from numbers import Integral
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from ..interval import grid
+from ..interval import Interval, check_interval, takes_interval
 from ..network.mlp import MLP
+
+__all__ = ["Detection", "detect_segments", "find_transitions"]
 
 
 @dataclass(frozen=True, eq=False)
 class Detection:
-    """What the detector saw.
+    """What the detector saw; ``len(detection)`` is how many segments the article counts.
 
     Attributes
     ----------
     x, y : array, (points,)
-        The grid, start + i/points * (stop - start), and the values on it, in the dtype of the detection.
+        The grid, evenly spaced from start to stop, and the values on it, in the dtype of the detection.
     transitions : array of int
         Each grid index at which it fired, in increasing order.
     """
@@ -32,9 +34,8 @@ class Detection:
     y: NDArray
     transitions: NDArray
 
-    @property
-    def count(self) -> int:
-        """How many segments the article counts: one more than there are transitions."""
+    def __len__(self) -> int:
+        """One more than there are transitions."""
         return len(self.transitions) + 1
 
 
@@ -56,10 +57,11 @@ def _slope_changes(x: NDArray, y: NDArray) -> NDArray:
     return np.diff(np.diff(y) / np.diff(x))
 
 
+@takes_interval
 def detect_segments(
     net: MLP | Callable[[NDArray], NDArray],
-    start: float,
-    stop: float,
+    interval: Interval,
+    *,
     points: int = 300,
     epsilon: float = 1e-3,
     dtype: DTypeLike = np.float32,
@@ -71,10 +73,10 @@ def detect_segments(
     net : MLP or callable
         A network with one input and one output, computed in ``dtype``; or a function of x, such as a
         `PiecewiseLinear`, whose values are rounded to ``dtype``.
-    start, stop : float
+    interval : (start, stop)
         In units of x.
     points : int
-        Of the grid, at least 3; the stop is excluded, as in the article.
+        Of the grid, at least 3, start and stop among them, as in the article. (Its samples leave the stop out.)
     epsilon : float
         The least change of slope that counts, in units of y per unit of x.
     dtype : float dtype
@@ -92,7 +94,8 @@ def detect_segments(
         raise ValueError(f"epsilon is {epsilon}: give a number >= 0")
     if np.dtype(dtype).kind != "f":
         raise ValueError(f"dtype is {np.dtype(dtype)}: give a float dtype")
-    points_x = grid((start, stop), points)
+    start, stop = check_interval(interval)
+    points_x = np.linspace(start, stop, points)
     x = points_x.astype(dtype)
     if not (np.diff(x) > 0).all():
         raise ValueError(

@@ -1,7 +1,7 @@
 """Prediction: the change of slope that the article's detector looks at, from the exact segments; and its rounding.
 
 The detector compares the slopes of neighbouring grid cells, and in exact arithmetic what it compares is known: a
-breakpoint b with the jump J adds J to all slopes behind it, so to the difference that index i looks at it adds
+breakpoint b with the jump J adds J to all slopes right of it, so to the difference that index i looks at it adds
 
     J phi_i(b),   phi_i the hat function: 1 at x[i-1], falling straight to 0 at x[i-2] and at x[i], and 0 beyond.
 
@@ -18,6 +18,8 @@ from numpy.typing import NDArray
 
 from ..network.mlp import MLP
 from ..segments.piecewise import PiecewiseLinear
+
+__all__ = ["Hats", "find_hats", "rounding_bound", "sum_hats"]
 
 
 class Hats(NamedTuple):
@@ -43,7 +45,8 @@ def find_hats(b: NDArray, x: NDArray) -> Hats:
 def sum_hats(f: PiecewiseLinear, x: NDArray, hats: Hats) -> tuple[NDArray, NDArray]:
     """The sum of J phi_i(b) for each index, (n,), and a bound on its error, from those of the jumps and positions."""
     k, i, height = hats
-    jumps, positions = f.jumps[k], f.errors[f.is_breakpoint][k]
+    errors = np.array([b.error for b in f.boundaries if b.label == "visible"])
+    jumps, positions = f.jumps[k], errors[k]
     h = np.minimum(x[i - 1] - x[i - 2], x[i] - x[i - 1])
     error = 2 * f.regions.output_errors[0, 0] + np.abs(jumps) * (positions / h + 2.0**-48)
     return np.bincount(i, jumps * height, len(x)), np.bincount(i, error, len(x))

@@ -22,6 +22,19 @@ import numpy as np
 
 from ..devices import array_module
 
+__all__ = [
+    "KERNELS",
+    "TYPES",
+    "adam",
+    "check",
+    "compiled",
+    "instances",
+    "leaky_relu",
+    "leaky_relu_backward",
+    "mean_squared_error",
+    "source",
+]
+
 THREADS = 256  # of a block, in these kernels
 BLOCKS = 1024  # at most; threads go on in strides
 OPTIONS = ("-std=c++17", "--fmad=false")

@@ -30,6 +30,8 @@ from typing import Any
 
 import numpy as np
 
+__all__ = ["FLAGS", "HEADER", "Kernel", "RawModule", "compiler"]
+
 HEADER = Path(__file__).parent / "cuda_on_cpu.h"
 FLAGS = ("-std=c++17", "-O2", "-ffp-contract=off", "-U_FORTIFY_SOURCE", "-fPIC", "-shared")
 

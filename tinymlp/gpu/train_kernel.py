@@ -14,6 +14,8 @@ from ..devices import array_module
 from ..network.parameters import count_parameters
 from .kernels import check, source
 
+__all__ = ["LAYERS", "WIDTHS", "Configuration", "compiled", "configuration", "shared_memory", "train"]
+
 OPTIONS = (
     "-std=c++17",
 )  # a product and a sum may be rounded once: NumPy's digits cannot be had in another order of sums

@@ -3,5 +3,5 @@
 parameters    one flat vector, seen layer by layer
 mlp           MLP
 ensemble      Ensemble: many networks, one matrix
-interop       weights from PyTorch and scikit-learn, read without either
+formats       weights from PyTorch and scikit-learn, read without either
 """

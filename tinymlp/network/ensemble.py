@@ -1,4 +1,4 @@
-"""The ensemble: many networks of the same sizes, a row of one matrix each."""
+"""The ensemble: many networks of the same sizes; each is one row of a matrix."""
 
 from collections.abc import Iterable, Sequence
 
@@ -7,6 +7,8 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from .. import devices
 from .mlp import MLP
+
+__all__ = ["Ensemble"]
 
 
 class Ensemble:
@@ -17,7 +19,7 @@ class Ensemble:
     sizes, negative_slope, dropout, dtype, device
         As for `MLP`.
     seeds : iterable of int
-        One network a seed: ``nets[k]`` starts equal, bit for bit, to ``MLP(sizes, seed=seeds[k])``.
+        One for each network: ``nets[k]`` starts equal, bit for bit, to ``MLP(sizes, seed=seeds[k])``.
 
     Attributes
     ----------
@@ -29,7 +31,8 @@ class Ensemble:
     def __init__(
         self,
         sizes: Sequence[int],
-        seeds: Iterable[int] = range(64),
+        seeds: Iterable[int],
+        *,
         negative_slope: float = 0.0,
         dropout: float = 0.0,
         dtype: DTypeLike = np.float32,
@@ -40,15 +43,18 @@ class Ensemble:
         self.seeds = tuple(seeds)
         if not self.seeds:
             raise ValueError("seeds is empty: give one for each network")
-        drawn = [MLP(sizes, negative_slope, dropout, seed, dtype) for seed in self.seeds]
+        drawn = [
+            MLP(sizes, negative_slope=negative_slope, dropout=dropout, seed=seed, dtype=dtype) for seed in self.seeds
+        ]
         self._set_views(devices.move(np.stack([net.params for net in drawn]), device), drawn[0])
 
     def _set_views(self, params: NDArray, like: MLP) -> None:
         self._params = params  # (K, P)
-        self.nets = [MLP.from_params(like.sizes, row, like.negative_slope, like.dropout) for row in params]
+        settings = {"negative_slope": like.negative_slope, "dropout": like.dropout}
+        self.nets = [MLP.from_params(like.sizes, row, **settings) for row in params]
 
     def __getstate__(self) -> tuple:
-        """Pickle the matrix once, and make the networks anew; pickling the views would cut them off."""
+        """Pickle the matrix alone, and make new networks on it; pickled views would be copies."""
         return self.seeds, self.params, self.nets[0]
 
     def __setstate__(self, state: tuple) -> None:

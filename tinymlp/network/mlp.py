@@ -1,7 +1,7 @@
 """The network: a multi-layer perceptron, its parameters and what it computes.
 
-A layer maps the activations a of the layer before it to z = W a + b, and all layers but the last bend that:
-a' = max(z, negative_slope * z), the (leaky) ReLU. That is the whole model; ``MLP.__call__`` is these lines.
+A layer maps the activations a of the layer before it to z = W a + b. All layers but the last apply the (leaky) ReLU to
+that: a' = max(z, negative_slope * z). That is the whole model; ``MLP.__call__`` is these lines.
 
 Every parameter of a network lies in one flat vector, ``net.params``. Layer l owns a stretch of it, seen as the matrix
 [W | b] of shape (out, in + 1), so that one product with activations that carry a row of ones is the affine map.
@@ -9,6 +9,7 @@ Every parameter of a network lies in one flat vector, ``net.params``. Layer l ow
 """
 
 from collections.abc import Sequence
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -18,8 +19,10 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from .. import devices
-from . import interop
-from .parameters import _check_sizes, count_parameters, layer_views, pack
+from . import formats
+from .parameters import check_sizes, count_parameters, layer_views, pack
+
+__all__ = ["MLP"]
 
 
 class MLP:
@@ -32,7 +35,7 @@ class MLP:
     negative_slope : float
         The slope of a hidden unit that is off, in [0, 1]; 0 is ReLU, 0.01 the usual leaky ReLU.
     dropout : float
-        The chance, in [0, 1), that a hidden unit is silenced for a sample. Active in training only.
+        The chance, in [0, 1), that a hidden unit counts as 0 for a sample. In training only.
     seed : int
         Weights and biases of a layer are drawn from U(-1/sqrt(in), 1/sqrt(in)), as PyTorch's ``nn.Linear`` does,
         by ``np.random.default_rng(seed)``, layer by layer.
@@ -59,13 +62,14 @@ class MLP:
     def __init__(
         self,
         sizes: Sequence[int],
+        *,
         negative_slope: float = 0.0,
         dropout: float = 0.0,
         seed: int = 0,
         dtype: DTypeLike = np.float32,
         device: str = "cpu",
     ):
-        sizes = _check_sizes(sizes)
+        sizes = check_sizes(sizes)
         if np.dtype(dtype).kind != "f":
             raise ValueError(f"dtype is {np.dtype(dtype)}: give a float dtype")
         rng = np.random.default_rng(seed)
@@ -86,8 +90,9 @@ class MLP:
         return self
 
     def __reduce__(self) -> tuple:
-        """Pickle the parameters once, and make the views anew; pickling the views would cut them off."""
-        return MLP.from_params, (self.sizes, self.params, self.negative_slope, self.dropout)
+        """Pickle the parameters alone, and make new views of them; pickled views would be copies."""
+        make = partial(MLP.from_params, negative_slope=self.negative_slope, dropout=self.dropout)
+        return make, (self.sizes, self.params)
 
     @property
     def params(self) -> NDArray:
@@ -100,10 +105,10 @@ class MLP:
 
     @classmethod
     def from_params(
-        cls, sizes: Sequence[int], params: NDArray, negative_slope: float = 0.0, dropout: float = 0.0
+        cls, sizes: Sequence[int], params: NDArray, *, negative_slope: float = 0.0, dropout: float = 0.0
     ) -> "MLP":
         """The network whose parameters are this flat vector (P,) itself, not a copy of it."""
-        sizes = _check_sizes(sizes)
+        sizes = check_sizes(sizes)
         count = count_parameters(sizes)
         if params.shape != (count,) or params.dtype.kind != "f":
             raise ValueError(f"params is {params.shape} {params.dtype}: sizes {list(sizes)} need ({count},) floats")
@@ -111,9 +116,9 @@ class MLP:
 
     @classmethod
     def from_weights(
-        cls, weights: Sequence[ArrayLike], biases: Sequence[ArrayLike], negative_slope: float = 0.0
+        cls, weights: Sequence[ArrayLike], biases: Sequence[ArrayLike], *, negative_slope: float = 0.0
     ) -> "MLP":
-        """A network from weights you have: one (out, in) matrix and one (out,) bias a layer.
+        """A network from weights you have: one (out, in) matrix and one (out,) bias for each layer.
 
         Their float dtype is kept (integers become float64).
 
@@ -122,10 +127,10 @@ class MLP:
         ValueError
             If there is not a bias for each matrix, or their shapes do not fit each other; the message names the layer.
         """
-        return cls.from_params(*pack(weights, biases), negative_slope)
+        return cls.from_params(*pack(weights, biases), negative_slope=negative_slope)
 
     @classmethod
-    def from_torch(cls, source: Any, negative_slope: float | None = None) -> "MLP":
+    def from_torch(cls, source: Any, *, negative_slope: float | None = None) -> "MLP":
         """The network that a PyTorch model is, with copies of its weights in their dtype.
 
         Parameters
@@ -143,7 +148,8 @@ class MLP:
         ValueError
             If the model holds anything else, or activations of different slopes.
         """
-        return cls.from_weights(*interop.read_torch(source, negative_slope))
+        weights, biases, slope = formats.read_torch(source, negative_slope)
+        return cls.from_weights(weights, biases, negative_slope=slope)
 
     @classmethod
     def from_sklearn(cls, model: Any) -> "MLP":
@@ -153,7 +159,7 @@ class MLP:
         classifier those before softmax, or, for two classes, the one whose sign decides.
         ValueError if the model is not fitted or its activation is not ReLU.
         """
-        return cls.from_weights(*interop.read_sklearn(model))
+        return cls.from_weights(*formats.read_sklearn(model))
 
     def along(self, origin: ArrayLike, direction: ArrayLike) -> "MLP":
         """The network of one input t that this one is on the line origin + t * direction; float64.
@@ -174,14 +180,17 @@ class MLP:
         for name, values in (("origin", origin), ("direction", direction)):
             point = np.asarray(values, np.float64)
             if point.shape != (self.sizes[0],) or not np.isfinite(point).all():
-                raise ValueError(f"{name} has shape {point.shape}: give {self.sizes[0]} finite numbers, one an input")
+                raise ValueError(
+                    f"{name} has shape {point.shape}: give {self.sizes[0]} finite numbers, one for each input"
+                )
             points.append(point)
         if not points[1].any():
             raise ValueError("direction is zero: give the difference of two points")
         net = self.to("cpu").astype(np.float64)
         first = net.weights[0]
         weights = [(first @ points[1])[:, None], *net.weights[1:]]
-        return MLP.from_weights(weights, [first @ points[0] + net.biases[0], *net.biases[1:]], self.negative_slope)
+        biases = [first @ points[0] + net.biases[0], *net.biases[1:]]
+        return MLP.from_weights(weights, biases, negative_slope=self.negative_slope)
 
     @property
     def weights(self) -> list[NDArray]:
@@ -229,14 +238,21 @@ class MLP:
         z = W_out @ a + b_out[:, None]
         return z.reshape(values.shape) if values.ndim < 2 and self.sizes[-1] == 1 else z.T
 
-    def copy(self, params: NDArray | None = None) -> "MLP":
-        """An equal network with parameters of its own: this one's, or a copy of those given (say, of a snapshot)."""
-        params = (self.params if params is None else params).copy()
-        return MLP.from_params(self.sizes, params, self.negative_slope, self.dropout)
+    def copy(self) -> "MLP":
+        """An equal network with parameters of its own."""
+        return self.with_params(self.params)
+
+    def with_params(self, params: NDArray) -> "MLP":
+        """A network of the same sizes and settings with a copy of these parameters (P,), such as a snapshot's."""
+        return self._on(params.copy())
+
+    def _on(self, params: NDArray) -> "MLP":
+        """The same on these very parameters."""
+        return MLP.from_params(self.sizes, params, negative_slope=self.negative_slope, dropout=self.dropout)
 
     def astype(self, dtype: DTypeLike) -> "MLP":
         """A copy whose parameters are rounded to another dtype."""
-        return self.copy(self.params.astype(dtype))
+        return self._on(self.params.astype(dtype))
 
     def to(self, device: str) -> "MLP":
         """This network on "cpu", "gpu" or, with "auto", the GPU if there is one: itself if it is there, else a copy.
@@ -247,9 +263,7 @@ class MLP:
             If there is no such device, or it is not there; as for `MLP`.
         """
         params = devices.move(self.params, device)
-        if params is self.params:
-            return self
-        return MLP.from_params(self.sizes, params, self.negative_slope, self.dropout)
+        return self if params is self.params else self._on(params)
 
     def save(self, path: str | Path) -> None:
         """Write the network to this very path, in NumPy's npz format."""
@@ -270,9 +284,8 @@ class MLP:
                 state = {key: file[key] for key in ("sizes", "params", "negative_slope", "dropout")}
         except (BadZipFile, KeyError, ValueError, EOFError, TypeError, AttributeError) as error:
             raise ValueError(f"{path} is not a network that MLP.save wrote") from error
-        return cls.from_params(
-            state["sizes"].tolist(), state["params"], float(state["negative_slope"]), float(state["dropout"])
-        )
+        settings = {key: float(state[key]) for key in ("negative_slope", "dropout")}
+        return cls.from_params(state["sizes"].tolist(), state["params"], **settings)
 
     def __repr__(self) -> str:
         where = "" if self.device == "cpu" else ", device='gpu'"

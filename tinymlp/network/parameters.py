@@ -1,4 +1,4 @@
-"""one flat vector, seen layer by layer; of one network or of many."""
+"""The parameters of a network: one flat vector (P,), seen layer by layer; of many networks, one matrix (K, P)."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -7,9 +7,11 @@ from operator import index
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+__all__ = ["check_sizes", "count_parameters", "layer_views", "pack", "stacked_layers"]
+
 
 def count_parameters(sizes: Sequence[int]) -> int:
-    """P, of a network of these sizes."""
+    """P, the number of parameters of a network of these sizes."""
     return sum(outputs * (inputs + 1) for inputs, outputs in pairwise(sizes))
 
 
@@ -23,7 +25,8 @@ def layer_views(flat: NDArray, sizes: Sequence[int]) -> list[NDArray]:
     return views
 
 
-def _check_sizes(sizes: Sequence[int]) -> tuple[int, ...]:
+def check_sizes(sizes: Sequence[int]) -> tuple[int, ...]:
+    """The sizes as a tuple of int; ValueError unless they are two or more positive integers."""
     try:
         checked = tuple(map(index, sizes))
     except TypeError:

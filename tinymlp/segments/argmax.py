@@ -11,10 +11,13 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ..interval import Interval, takes_interval
 from ..network.mlp import MLP
 from .find_regions import find_regions, windows
 from .rational_pass import nearest, rational_pass
 from .regions import Regions
+
+__all__ = ["Change", "argmax_changes"]
 
 
 class Change(NamedTuple):
@@ -25,15 +28,16 @@ class Change(NamedTuple):
     after: int
 
 
-def argmax_changes(net: MLP, start: float = -np.inf, stop: float = np.inf) -> list[Change]:
-    """Where, between start and stop, another output becomes the greatest.
+@takes_interval
+def argmax_changes(net: MLP, interval: Interval | None = None) -> list[Change]:
+    """Where, inside the interval, another output becomes the greatest.
 
     Parameters
     ----------
     net : MLP
         One input, such as ``net.along(origin, direction)``, and two or more outputs.
-    start, stop : float
-        In units of the input.
+    interval : (start, stop), optional
+        In units of the input; may be infinite; the whole real line if not given.
 
     Returns
     -------
@@ -49,10 +53,10 @@ def argmax_changes(net: MLP, start: float = -np.inf, stop: float = np.inf) -> li
     if net.sizes[-1] < 2:
         raise ValueError("net has 1 output: a winner needs two or more")
     net = net.to("cpu")
-    regions = find_regions(net, start, stop)
+    regions = find_regions(net, interval)
     changes = []
-    for _, _, a, b in windows(regions, _open(regions)):
-        edges, _, p, q, _ = rational_pass(net, a, b)
+    for _, _, window in windows(regions, _open(regions)):
+        edges, _, p, q, _ = rational_pass(net, window)
         winner = None
         for r in range(len(edges) - 1):
             for x, after in _upper_envelope(p[:, r].tolist(), q[:, r].tolist(), edges[r], edges[r + 1]):

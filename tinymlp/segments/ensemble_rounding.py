@@ -1,8 +1,8 @@
-"""The proof of ``rounding.py`` for many networks at once: one verdict a network.
+"""The proof of ``rounding.py`` for many networks at once: one verdict for each network.
 
-The bounds are the same, and so is what they are held against. But a network in which anything is doubtful is done
-again by itself, so that nothing needs to be known about where. That makes one thing simpler: if each edge lies, with
-its errors, left of the next, then none reaches into any region, near or far.
+The bounds and the comparisons are the same. But a network in which anything is doubtful is computed again by itself, so
+nothing needs to be known about where. That makes one thing simpler: if each edge lies, with its errors, left of the
+next, then none reaches into any region, near or far.
 """
 
 from types import ModuleType
@@ -10,7 +10,10 @@ from types import ModuleType
 import numpy as np
 from numpy.typing import NDArray
 
+from ..interval import Interval
 from .rounding import UNDERFLOW, UNIT_ROUNDOFF
+
+__all__ = ["EnsembleRounding"]
 
 
 class EnsembleRounding:
@@ -24,14 +27,14 @@ class EnsembleRounding:
         Bounds on the errors of the p and q of the layer pushed last, in networks that are not doubtful.
     """
 
-    def __init__(self, xp: ModuleType, networks: int, start: float, stop: float):
+    def __init__(self, xp: ModuleType, networks: int, interval: Interval):
         self._xp = xp
         self.doubtful = xp.zeros(networks, bool)
         self._edge_errors = xp.zeros((networks, 2))  # (K, C)
-        self._regions = xp.ones((networks, 1), int)  # (K, 1): how many are none that fill the row
+        self._regions = xp.ones((networks, 1), int)  # (K, 1): how many regions are not there only to fill the row
         self._reach = xp.zeros((2, networks, 1, 1))  # (2, K, 1, units): P and Q
         self._reach[0] = 1
-        self._infinite = [(end, x) for end, x in ((0, start), (-1, stop)) if np.isinf(x)]
+        self._infinite = [(end, interval[end]) for end in (0, -1) if np.isinf(interval[end])]
         self._slanted = xp.ones((networks, 2, 1), bool)  # (K, 2, units): whether p can be other than 0 at the ends
         self._operations, self._growth = 0, 0.0
 

@@ -1,19 +1,21 @@
 """Regions: the on/off pattern of every hidden unit along x. The heart of tinymlp.
 
 Along one input variable a ReLU network is a function of one number x, and each hidden unit is on or off. Between two
-neighbouring switches, of whatever units, nothing bends: every unit, and the output, is a straight line p x + q. So
-start with one region and the line 1 x + 0, and take the layers in turn:
+neighbouring boundaries no unit changes from on to off or back, so every unit, and the output, is a straight line
+p x + q. So start with one region and the line 1 x + 0, and take the layers in turn:
 
 1. push the lines through the layer: p <- W p, q <- W q + b, for all regions at once;
-2. a unit switches in a region if its line has one sign at the left edge and the other at the right one: at x = -q/p;
-3. split the regions at all these x; each part inherits its parent's lines;
-4. a unit is on or off as at the left end of all, and the other way round from each of its switches on;
-   multiply the lines of units that are off by negative_slope.
+2. find the crossings: where a unit's line has opposite signs at the two edges of a region, it crosses zero in between,
+   at x = -q/p;
+3. split the regions at all crossings; each part inherits the lines of the region that it was cut from;
+4. apply the (leaky) ReLU: a unit is on at the leftmost edge if its line is positive there, and each of its crossings
+   turns it on or off; multiply the lines of units that are off by negative_slope.
 
 After the last layer the lines are the network, region by region. No grid, no epsilon.
 
 These are the steps in float64. ``rounding.py`` watches them and marks every region in which rounding could have decided
-something; ``find_regions.py`` has those done anew in rational numbers, so that what `find_regions` returns is proven.
+something; ``find_regions.py`` has those computed again in rational numbers, so that what `find_regions` returns is
+proven.
 """
 
 from typing import NamedTuple
@@ -21,52 +23,49 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ..interval import Interval
 from ..network.mlp import MLP
 from .regions import Layer, Regions
 from .rounding import Rounding
 
+__all__ = ["INPUT", "PassedLayer", "float_pass", "float_regions", "gains"]
 
-def float_regions(net: MLP, start: float, stop: float, prove: bool = True) -> Regions:
-    """The steps above in float64, as `Regions`.
+
+def float_regions(net: MLP, interval: Interval) -> Regions:
+    """The steps above in float64, with a bound on every rounding error, as `Regions`.
 
     Parameters
     ----------
     net : MLP
         One input; finite weights of any dtype up to float64.
-    start, stop : float
+    interval : (start, stop)
         start < stop; may be infinite.
-    prove : bool
-        Whether to bound rounding errors. If not, `doubtful` says nothing and the errors are not numbers.
 
     Returns
     -------
     Regions
-        Where kinks were rounded to the same number, regions of no width lie between them (they are doubtful).
+        Where crossings were rounded to the same number, regions of no width lie between them (they are doubtful).
     """
-    rounding = Rounding(np.array([start, stop])) if prove else None
-    edges, steps, output = float_pass(net, start, stop, rounding)
-    layers = [Layer(step.lines, 2 * step.on.view(np.int8) - 1, step.parent) for step in steps]
-    if rounding:
-        return Regions(edges, rounding.edge_errors, layers, output, rounding.line_errors, rounding.doubtful)
-    unknown = np.full_like(edges, np.nan), np.full_like(output[:, 0], np.nan)
-    return Regions(edges, unknown[0], layers, output, unknown[1], np.zeros(len(edges) - 1, bool))
+    rounding = Rounding(interval)
+    edges, passed, output = float_pass(net, interval, rounding)
+    layers = [Layer(2 * layer.on.view(np.int8) - 1, layer.parent) for layer in passed]
+    return Regions(edges, rounding.edge_errors, layers, output, rounding.line_errors, rounding.doubtful)
 
 
-class Step(NamedTuple):
-    """A hidden layer in `float_pass`."""
+class PassedLayer(NamedTuple):
+    """A hidden layer that `float_pass` has gone through."""
 
-    lines: NDArray  # (2, regions in, units): before its ReLU
     on: NDArray  # (regions out, units), bool
     parent: NDArray  # (regions out,): which region in each is a part of
     first: NDArray  # (regions in,): the first part of each
-    active: NDArray  # (2, regions out, units + 1): after its ReLU; last the line 0 x + 1, which meets the bias
+    active: NDArray  # (2, regions out, units + 1): lines after the ReLU; the last is 0 x + 1, which meets the bias
 
 
 def float_pass(
-    net: MLP, start: float, stop: float, rounding: Rounding | None = None
-) -> tuple[NDArray, list[Step], NDArray]:
+    net: MLP, interval: Interval, rounding: Rounding | None = None
+) -> tuple[NDArray, list[PassedLayer], NDArray]:
     """The steps above in float64, watched by ``rounding``: the edges, the hidden layers, the lines of the output."""
-    edges, active, steps = np.array([start, stop]), INPUT, []
+    edges, active, passed = np.array(interval), INPUT, []
     with np.errstate(all="ignore"):
         for layer in net.layers[:-1]:
             lines = push(layer, active)  # step 1
@@ -86,20 +85,20 @@ def float_pass(
                 rounding.cross(edges, region, unit, x, p, order)
             parent, edges = parent.take(order)[:-1], left.take(order)
 
-            switches = np.zeros((len(parent), len(layer)), bool)  # step 4
-            switches[0] = on[0]
+            turns = np.zeros((len(parent), len(layer)), bool)  # step 4
+            turns[0] = on[0]
             place = order.argsort()
-            switches[place[count:], unit] = True
-            on = np.logical_xor.accumulate(switches)
+            turns[place[count:], unit] = True
+            on = np.logical_xor.accumulate(turns)
             if rounding:
                 rounding.split(edges, parent, on | (net.negative_slope > 0))
             active = np.empty((2, len(parent), len(layer) + 1))
             np.multiply(lines.take(parent, axis=1), gains(net, on), out=active[:, :, :-1])
             active[:, :, -1] = INPUT[:, :, -1]
-            steps.append(Step(lines, on, parent, place[: count - 1], active))
+            passed.append(PassedLayer(on, parent, place[: count - 1], active))
         if rounding:
             rounding.push(net.layers[-1])
-        return edges, steps, push(net.layers[-1], active)
+        return edges, passed, push(net.layers[-1], active)
 
 
 INPUT = np.array([[[1.0, 0.0]], [[0.0, 1.0]]])  # the lines 1 x + 0 and 0 x + 1 on one region, (2, 1, 2)

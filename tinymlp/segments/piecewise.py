@@ -10,8 +10,10 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..interval import check_interval
-from .regions import Regions, Zero
+from ..interval import Interval, check_interval, takes_interval
+from .regions import Regions
+
+__all__ = ["Boundary", "Extremum", "Label", "PiecewiseLinear", "Segment"]
 
 Label = Literal["visible", "cancelled", "unheard"]
 
@@ -26,19 +28,46 @@ class Segment(NamedTuple):
 
 
 class Boundary(NamedTuple):
-    """An x at which hidden units switch; the jump is the slope right of it minus the slope left of it."""
+    """An x at which hidden units switch on or off.
+
+    Attributes
+    ----------
+    x : float
+        Its position; boundaries nearer to each other than float64 can tell have the same.
+    error : float
+        A proven bound on its distance from the true boundary.
+    owners : list of (layer, unit)
+        The hidden units that switch there.
+    jump : float
+        The slope of the output right of it minus the slope left of it, in units of y per unit of x. Exactly 0 unless
+        the label is "visible"; then within 2 ``regions.output_errors[0]`` + 2^-52 |jump| of the true one, with
+        ``rational=True`` the nearest float64.
+    label : "visible", "cancelled" or "unheard"
+        "visible" boundaries are the breakpoints.
+    fraction : Fraction or None
+        The true position, if the segments were extracted with ``rational=True``.
+    """
 
     x: float
+    error: float
     owners: list[tuple[int, int]]
     jump: float
     label: Label
+    fraction: Fraction | None
+
+
+class Extremum(NamedTuple):
+    """A least or greatest value y, and an x at which it is taken."""
+
+    x: float
+    y: float
 
 
 @dataclass(frozen=True, eq=False)
 class PiecewiseLinear:
-    """A continuous function of straight segments on [start, stop], with the units that made its corners.
+    """A continuous function of straight segments on an interval, with the hidden units that made its breakpoints.
 
-    It can be called, clipped, integrated and iterated over; ``len(f)`` is the number of segments.
+    It can be called, clipped, integrated, solved and iterated over; ``len(f)`` is the number of segments.
 
     Attributes
     ----------
@@ -46,140 +75,177 @@ class PiecewiseLinear:
         Unit of y per unit of x.
     intercepts : array, (segments,)
         The value each segment's line has at x = 0.
-    changes : array, (boundaries,)
-        The slope right of each boundary minus the slope left of it; exactly 0 unless the label is "visible". In
-        ``arithmetic="auto"`` within 2 ``regions.output_errors[0]`` + 2^-52 |change|, in "exact" the nearest float64.
-    labels : array of str, (boundaries,)
-        "visible", "cancelled" or "unheard".
     regions : Regions
-        What it was made from: every hidden unit's line and state.
+        What it was made from: every hidden unit's state.
     certified : bool
-        Whether all counts, orders, owners and labels are proven for the real numbers that the stored weights are.
+        Whether all counts, orders, owners and labels are proven for the real numbers that the stored weights are. They
+        are, unless `clip` cut too near a boundary.
+
+    See Also
+    --------
+    extract_segments : makes one of a network.
+
+    Examples
+    --------
+    >>> from tinymlp import MLP, extract_segments
+    >>> f = extract_segments(MLP.from_weights([[[1], [1], [1]], [[1, -2, 1]]], [[1, 0, -1], [0]]))
+    >>> f.breakpoints.tolist(), f.slopes.tolist()
+    ([-1.0, 0.0, 1.0], [0.0, 1.0, -1.0, 0.0])
+    >>> float(f(0.25)), f.integral((-1, 1)), f.maximum(), f.solve(0.5).tolist()
+    (0.75, 1.0, Extremum(x=0.0, y=1.0), [-0.5, 0.5])
     """
 
     slopes: NDArray
     intercepts: NDArray
-    changes: NDArray
-    labels: NDArray
     regions: Regions
     certified: bool
+    _changes: NDArray  # (boundaries,): the jump of each
+    _labels: NDArray  # (boundaries,), str
 
     @property
-    def start(self) -> float:
-        """The left end; may be infinite."""
-        return float(self.regions.edges[0])
-
-    @property
-    def stop(self) -> float:
-        """The right end; may be infinite."""
-        return float(self.regions.edges[-1])
-
-    @property
-    def boundaries(self) -> NDArray:
-        """Every x inside at which a hidden unit switches, (boundaries,), in order; equal if nearer than an ulp."""
-        return self.regions.boundaries
-
-    @property
-    def errors(self) -> NDArray:
-        """Proven bounds on |boundary - true boundary|, (boundaries,); not numbers if ``arithmetic="float"``."""
-        return self.regions.edge_errors[1:-1]
-
-    @property
-    def fractions(self) -> list[Fraction] | None:
-        """The breakpoints as they are, if ``arithmetic="exact"``."""
-        if self.regions.fractions is None:
-            return None
-        return [x for x, bends in zip(self.regions.fractions, self.is_breakpoint, strict=True) if bends]
+    def interval(self) -> Interval:
+        """(start, stop); may be infinite."""
+        return float(self.regions.edges[0]), float(self.regions.edges[-1])
 
     @cached_property
-    def owners(self) -> list[list[tuple[int, int]]]:
-        """For each boundary the hidden units (layer, unit) that switch there."""
-        return self.regions.owners()
+    def boundaries(self) -> list[Boundary]:
+        """Every x inside the interval at which a hidden unit switches on or off, in increasing order."""
+        regions = self.regions
+        columns = (
+            regions.boundaries.tolist(),
+            regions.edge_errors[1:-1].tolist(),
+            regions.owners(),
+            self._changes.tolist(),
+            self._labels.tolist(),
+            [None] * len(self._labels) if regions.fractions is None else regions.fractions,
+        )
+        return [Boundary(*row) for row in zip(*columns, strict=True)]
 
     @property
-    def zeros(self) -> list[Zero]:
-        """Hidden units that are exactly zero on an interval: (layer, unit, start, stop); "float" calls them off."""
-        return self.regions.zeros()
-
-    @property
-    def is_breakpoint(self) -> NDArray:
-        """Which boundaries are breakpoints: the visible ones; (boundaries,), bool."""
-        return self.labels == "visible"
+    def _is_breakpoint(self) -> NDArray:
+        return self._labels == "visible"
 
     @cached_property
     def breakpoints(self) -> NDArray:
-        """The x at which the slope changes, (segments - 1,), in increasing order."""
-        return self.boundaries[self.is_breakpoint]
-
-    @property
-    def breakpoint_owners(self) -> list[list[tuple[int, int]]]:
-        """The owners of each breakpoint, in the order of ``breakpoints`` (``owners`` is in that of ``boundaries``)."""
-        return [owners for owners, bends in zip(self.owners, self.is_breakpoint, strict=True) if bends]
+        """The x at which the slope changes, (segments - 1,), in increasing order: the visible boundaries."""
+        return self.regions.boundaries[self._is_breakpoint]
 
     @property
     def jumps(self) -> NDArray:
         """The slope right of each breakpoint minus the slope left of it, (segments - 1,)."""
-        return self.changes[self.is_breakpoint]
-
-    def table(self) -> list[Boundary]:
-        """Every boundary with its position, owners, jump and label."""
-        columns = self.boundaries.tolist(), self.owners, self.changes.tolist(), self.labels.tolist()
-        return [Boundary(*row) for row in zip(*columns, strict=True)]
+        return self._changes[self._is_breakpoint]
 
     def __len__(self) -> int:
         return len(self.slopes)
 
     def __iter__(self) -> Iterator[Segment]:
-        edges = [self.start, *self.breakpoints.tolist(), self.stop]
-        for (start, stop), slope, intercept in zip(
-            pairwise(edges), self.slopes.tolist(), self.intercepts.tolist(), strict=True
-        ):
+        lines = pairwise(self._ends().tolist()), self.slopes.tolist(), self.intercepts.tolist()
+        for (start, stop), slope, intercept in zip(*lines, strict=True):
             yield Segment(start, stop, slope, intercept)
 
+    def _ends(self) -> NDArray:
+        """Start, the breakpoints, stop."""
+        start, stop = self.interval
+        return np.array([start, *self.breakpoints, stop])
+
     def __call__(self, x: ArrayLike) -> NDArray:
-        """f(x) for x of any shape inside [start, stop]; float64. ValueError if some x lies outside."""
+        """f(x) for x of any shape inside the interval; float64. ValueError if some x lies outside."""
         x = np.asarray(x, np.float64)
-        outside = ~((x >= self.start) & (x <= self.stop))  # NaN is, too
+        start, stop = self.interval
+        outside = ~((x >= start) & (x <= stop))  # NaN is, too
         if outside.any():
-            raise ValueError(f"x holds {x[outside].flat[0]}, outside of [{self.start}, {self.stop}]")
+            raise ValueError(f"x holds {x[outside].flat[0]}, outside of [{start}, {stop}]")
         segment = np.searchsorted(self.breakpoints, x, side="right")
         slope, intercept = self.slopes[segment], self.intercepts[segment]
         with np.errstate(invalid="ignore"):
             return np.where(slope == 0, intercept, slope * x + intercept)  # where: 0 times infinity is nothing here
 
-    def clip(self, a: float, b: float) -> "PiecewiseLinear":
-        """The same function on the part of [start, stop] that lies in [a, b]; ValueError if there is none.
+    @takes_interval
+    def clip(self, interval: Interval) -> "PiecewiseLinear":
+        """The same function on what its interval and this one share; ValueError if that is nothing.
 
         It is certified if this one is, and no boundary is so near a new end that its error could carry it across;
         `extract_segments` on the smaller interval decides that, too.
         """
-        a, b = check_interval((a, b), infinite=True)
-        a, b = max(a, self.start), min(b, self.stop)
+        ends = check_interval(interval, infinite=True)
+        a, b = max(ends[0], self.interval[0]), min(ends[1], self.interval[1])
         if not a < b:
-            raise ValueError(f"nothing of [{self.start}, {self.stop}] lies inside the interval to clip to")
-        inside = self.regions.between(a, b)
-        first, last = self.is_breakpoint[: inside.start].sum(), self.is_breakpoint[: inside.stop].sum()
-        new = [end for end in (a, b) if end not in (self.start, self.stop)]
-        near = any((np.abs(self.boundaries - end) <= self.errors).any() for end in new)
+            raise ValueError(f"interval is {ends}: it has nothing in common with that of the segments, {self.interval}")
+        inside = self.regions.between((a, b))
+        first, last = self._is_breakpoint[: inside.start].sum(), self._is_breakpoint[: inside.stop].sum()
+        new = [end for end in (a, b) if end not in self.interval]
+        errors = self.regions.edge_errors[1:-1]
+        near = any((np.abs(self.regions.boundaries - end) <= errors).any() for end in new)
         return PiecewiseLinear(
             self.slopes[first : last + 1].copy(),
             self.intercepts[first : last + 1].copy(),
-            self.changes[inside],
-            self.labels[inside],
-            self.regions.clip(a, b),
+            self.regions.clip((a, b)),
             self.certified and not near,
+            self._changes[inside],
+            self._labels[inside],
         )
 
-    def integral(self, a: float, b: float) -> float:
-        """The integral of f from a to b, both inside [start, stop] and finite; its sign turns if b < a."""
-        if not np.isfinite([a, b]).all():
-            raise ValueError(f"the integral from {a} to {b} needs finite ends")
-        if b < a:
-            return -self.integral(b, a)
+    @takes_interval
+    def integral(self, interval: Interval) -> float:
+        """The integral of f over a finite interval inside its own; exact but for rounding."""
+        a, b = check_interval(interval)
         inner = self.breakpoints[(self.breakpoints > a) & (self.breakpoints < b)]
-        x = np.concatenate([[a], inner, [b]])
+        x = np.array([a, *inner, b])
         return float(np.trapezoid(self(x), x))  # exact: straight between neighbours
 
+    def solve(self, y: float) -> NDArray:
+        """Every x with f(x) = y, float64, in increasing order; of a segment at height y throughout, its two ends.
+
+        A segment has a solution inside if f - y, computed in float64, has opposite signs at its two ends. So a
+        solution that only touches y may be found or not, as rounding goes.
+        """
+        y = float(y)
+        if not np.isfinite(y):
+            raise ValueError(f"y is {y}: give a finite number")
+        ends = self._ends()
+        above = np.sign(self(ends) - y)
+        k = np.flatnonzero(above[:-1] * above[1:] < 0)  # segments that cross y
+        crossings = np.clip((y - self.intercepts[k]) / self.slopes[k], ends[k], ends[k + 1])
+        return np.sort(np.concatenate([ends[above == 0], crossings]))
+
+    def minimum(self) -> Extremum:
+        """The least value and the first finite x that has it; minus infinity, at an infinite end, if there is none."""
+        return self._extremum(-1)
+
+    def maximum(self) -> Extremum:
+        """The greatest value and the first finite x that has it; infinity, at an infinite end, if there is none."""
+        return self._extremum(1)
+
+    def _extremum(self, sign: int) -> Extremum:
+        x = self._ends()
+        y = self(x)
+        best = np.flatnonzero(sign * y == (sign * y).max())
+        k = min(best, key=lambda k: (np.isinf(x[k]), x[k]))
+        return Extremum(float(x[k]), float(y[k]))
+
+    def to_dict(self) -> dict:
+        """All of it in lists, numbers and strings, for JSON: None for an infinite end, fractions as "n/d"."""
+
+        def plain(row: NamedTuple) -> dict:
+            return {key: _plain(value) for key, value in row._asdict().items()}
+
+        return {
+            "interval": [_plain(end) for end in self.interval],
+            "certified": bool(self.certified),
+            "segments": [plain(segment) for segment in self],
+            "boundaries": [plain(boundary) for boundary in self.boundaries],
+        }
+
     def __repr__(self) -> str:
-        interval = f"({self.start:g}, {self.stop:g})"
-        return f"PiecewiseLinear({len(self)} segments, {len(self.boundaries)} boundaries on {interval})"
+        start, stop = self.interval
+        count = len(self.regions.boundaries)
+        return f"PiecewiseLinear({len(self)} segments, {count} boundaries on ({start:g}, {stop:g}))"
+
+
+def _plain(value: object) -> object:
+    """A value as JSON can have it."""
+    if isinstance(value, Fraction):
+        return str(value)
+    if isinstance(value, float) and np.isinf(value):
+        return None
+    return [list(owner) for owner in value] if isinstance(value, list) else value

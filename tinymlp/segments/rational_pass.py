@@ -1,9 +1,9 @@
 """Rational arithmetic: the four steps of ``float_pass.py`` once more, with nothing rounded.
 
 Every stored weight is a whole number over a power of two, and so is all that a line p x + q is made of: products, sums
-and the gain of the (leaky) ReLU keep it so. So Python's integers do, with one power of two a layer that no decision
-depends on. Only crossings, -q/p, are quotients, and they are needed only to be sorted and handed out: with an edge held
-as n/d, the sign of p n/d + q is that of the integer p n + q d.
+and the gain of the (leaky) ReLU keep it so. So Python's integers suffice, with one power of two for each layer, on
+which no decision depends. Only crossings, -q/p, are quotients, and they are needed only to be sorted and handed out:
+with an edge held as n/d, the sign of p n/d + q is that of the integer p n + q d.
 """
 
 from fractions import Fraction
@@ -12,9 +12,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ..interval import Interval
 from ..network.mlp import MLP
 from .regions import Layer, Regions
 from .rounding import UNIT_ROUNDOFF
+
+__all__ = ["TOO_LARGE", "Rational", "nearest", "rational_pass", "rational_regions", "rational_slopes"]
 
 TOO_LARGE = "a line or a boundary of this network exceeds float64: scale its weights down, or choose a finite interval"
 
@@ -29,9 +32,9 @@ class Rational(NamedTuple):
     bits: int
 
 
-def rational_pass(net: MLP, start: float, stop: float) -> Rational:
+def rational_pass(net: MLP, interval: Interval) -> Rational:
     """The four steps in rational arithmetic."""
-    edges = [_ratio(start), _ratio(stop)]
+    edges = [*map(_ratio, interval)]
     gains, shift = _gains(net)
     p, q, bits = np.array([[1]], object), np.array([[0]], object), 0  # (units, R)
     layers = []
@@ -47,20 +50,19 @@ def rational_pass(net: MLP, start: float, stop: float) -> Rational:
             cuts = sorted({Fraction(-q[unit, r], p[unit, r]) for unit in np.flatnonzero(crosses[:, r])})
             new += [*(cut.as_integer_ratio() for cut in cuts), edge]
             parent += [r] * (len(cuts) + 1)
-        lines = nearest(np.stack([p.T, q.T]), 1 << bits)
         edges, p, q = new, p[:, parent], q[:, parent]
         left, right = _signs_at_edges(p, q, edges)
         states = np.where(left != 0, left, right)
-        layers.append(Layer(lines, states.T, np.array(parent)))
+        layers.append(Layer(states.T, np.array(parent)))
         p, q, bits = p * gains[states], q * gains[states], bits + shift
     return Rational(edges, layers, p, q, bits)
 
 
-def rational_regions(net: MLP, start: float, stop: float) -> Regions:
+def rational_regions(net: MLP, interval: Interval) -> Regions:
     """The regions in rational arithmetic; every number in the answer is the float64 nearest to the true one."""
-    edges, layers, p, q, bits = rational_pass(net, start, stop)
+    edges, layers, p, q, bits = rational_pass(net, interval)
     output = nearest(np.stack([p.T, q.T]), 1 << bits)
-    x = np.concatenate([[start], nearest(*np.array(edges, object)[1:-1].T), [stop]])
+    x = np.concatenate([interval[:1], nearest(*np.array(edges, object)[1:-1].T), interval[1:]])
     errors = UNIT_ROUNDOFF * np.abs(x) + 2.0**-1074  # half a unit in the last place; the ends are exact
     errors[[0, -1]] = 0
     output_errors = UNIT_ROUNDOFF * np.abs(output).max(axis=1) + 2.0**-1074

@@ -1,4 +1,4 @@
-"""what a pass hands on: edges, states, lines."""
+"""Regions: what a pass through a network hands on: edges, the states of the hidden units, the lines of the output."""
 
 from dataclasses import dataclass
 from fractions import Fraction
@@ -8,11 +8,14 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ..interval import Interval
+
+__all__ = ["Layer", "Regions", "Zero"]
+
 
 class Layer(NamedTuple):
-    """A hidden layer before its ReLU: lines on the regions that came in, states on those that it split them into."""
+    """A hidden layer: the states of its units on the regions that it split those before it into."""
 
-    lines: NDArray  # (2, regions in, units): p and q
     states: NDArray  # (regions out, units), int8: 1 on, -1 off, 0 exactly zero
     parent: NDArray  # (regions out,): which region in each is a part of
 
@@ -35,13 +38,13 @@ class Regions:
     edges : array, (R + 1,)
         Start, every boundary in increasing order, stop.
     edge_errors : array, (R + 1,)
-        Proven bounds on |edge - true edge|; not a number where nothing is proven.
+        Proven bounds on |edge - true edge|.
     layers : list of Layer
-        What the extraction went through; `slopes`, `intercepts` and `states` are made from it.
+        The hidden layers as a pass went through them; `states` is made from them.
     output : array, (2, R, outputs)
         Slopes and intercepts.
     output_errors : array, (2, outputs)
-        Proven bounds on their errors, in every region; not a number where nothing is proven.
+        Proven bounds on their errors, in every region.
     doubtful : array of bool, (R,)
         Where rounding could have decided something. Nowhere in what `find_regions` returns.
     fractions : list of Fraction or None
@@ -62,67 +65,38 @@ class Regions:
         return self.edges[1:-1]
 
     @cached_property
-    def _columns(self) -> list[NDArray]:
-        """For each hidden layer, which of the regions it made each final region lies in."""
-        columns: list[NDArray] = []
-        column = np.arange(len(self.edges) - 1)
-        for layer in reversed(self.layers):
-            columns.insert(0, column)
-            column = layer.parent[column]
-        return columns
-
-    @cached_property
-    def expanded(self) -> list[Layer]:
-        """The hidden layers with lines and states for each final region."""
-        hidden = zip(self.layers, self._columns, strict=True)
-        return [Layer(l.lines[:, l.parent[c]], l.states[c], np.arange(len(c))) for l, c in hidden]
-
-    @property
-    def slopes(self) -> list[NDArray]:
-        """p of each unit's line p x + q before its ReLU, (units, R), layer by layer; the last is the output."""
-        return [*(layer.lines[0].T for layer in self.expanded), self.output[0].T]
-
-    @property
-    def intercepts(self) -> list[NDArray]:
-        """q of each unit's line, likewise."""
-        return [*(layer.lines[1].T for layer in self.expanded), self.output[1].T]
-
-    @cached_property
     def states(self) -> list[NDArray]:
         """For each hidden layer, (units, R), int8: 1 on, -1 off, 0 exactly zero on the whole region."""
-        return [layer.states[c].T for layer, c in zip(self.layers, self._columns, strict=True)]
+        states: list[NDArray] = []
+        region = np.arange(len(self.edges) - 1)  # of a layer's, the one that each of the R lies in
+        for layer in reversed(self.layers):
+            states.insert(0, layer.states[region].T)
+            region = layer.parent[region]
+        return states
 
-    def between(self, a: float, b: float) -> slice:
-        """Which boundaries lie between a and b, which lie inside the interval; all, if they are its ends."""
+    def between(self, interval: Interval) -> slice:
+        """Which boundaries lie between two ends, which lie inside the interval; all, if they are its ends."""
+        a, b = interval
         first = 0 if a == self.edges[0] else np.searchsorted(self.boundaries, a, "right")
         last = len(self.boundaries) if b == self.edges[-1] else np.searchsorted(self.boundaries, b, "left")
         return slice(int(first), int(last))
 
-    def clip(self, a: float, b: float) -> "Regions":
-        """The regions, and parts of regions, between a and b, which lie inside the interval."""
-        inside = self.between(a, b)
-        return self._choose(np.arange(inside.start, inside.stop + 1), a, b)
-
-    def drop_empty(self) -> "Regions":
-        """Without the regions of no width."""
-        wide = self.edges[1:] > self.edges[:-1]
-        return self if wide.all() else self._choose(np.flatnonzero(wide), self.edges[0], self.edges[-1])
-
-    def _choose(self, which: NDArray, start: float, stop: float) -> "Regions":
-        """These of the regions, beside each other, from start to stop."""
+    def clip(self, interval: Interval) -> "Regions":
+        """The regions, and parts of regions, between two ends, which lie inside the interval."""
+        inside = self.between(interval)
+        which = slice(inside.start, inside.stop + 1)
         layers = self.layers
         if layers:
-            *before, (lines, states, parent) = layers
-            layers = [*before, Layer(lines, states[which], parent[which])]
-        inner = which[1:]
+            *before, (states, parent) = layers
+            layers = [*before, Layer(states[which], parent[which])]
         return Regions(
-            np.array([start, *self.edges[inner], stop]),
-            np.array([0.0, *self.edge_errors[inner], 0.0]),
+            np.array([interval[0], *self.boundaries[inside], interval[1]]),
+            np.array([0.0, *self.edge_errors[1:-1][inside], 0.0]),
             layers,
             self.output[:, which],
             self.output_errors,
             self.doubtful[which],
-            None if self.fractions is None else [self.fractions[k - 1] for k in inner],
+            None if self.fractions is None else self.fractions[inside],
         )
 
     def owners(self) -> list[list[tuple[int, int]]]:

@@ -18,6 +18,10 @@ of x', and |p| is at least the computed |p| - g P.
 import numpy as np
 from numpy.typing import NDArray
 
+from ..interval import Interval
+
+__all__ = ["UNDERFLOW", "UNIT_ROUNDOFF", "Rounding"]
+
 UNIT_ROUNDOFF = 2.0**-53  # the largest relative error of one float64 operation
 UNDERFLOW = 2.0**-960  # added to every reach: g times it is far above what products lose that underflow, 2^-1075 each
 
@@ -27,8 +31,8 @@ class Rounding:
 
     Parameters
     ----------
-    edges : array, (2,)
-        Start and stop, which are exact.
+    interval : (start, stop)
+        Exact; may be infinite.
 
     Attributes
     ----------
@@ -42,11 +46,11 @@ class Rounding:
         Bounds on the errors of the p and q of the layer pushed last, in any region that is not doubtful.
     """
 
-    def __init__(self, edges: NDArray):
+    def __init__(self, interval: Interval):
         self.edge_errors = np.zeros(2)
         self.doubtful = np.zeros(1, bool)
         self._reach = np.array([[1.0], [0.0]])  # (2, units): P and Q
-        self._infinite = [end for end in (0, -1) if np.isinf(edges[end])]
+        self._infinite = [end for end in (0, -1) if np.isinf(interval[end])]
         self._slanted = np.ones((2, 1), bool)  # (2, units): whether p can be other than 0 at the first and last edge
         self._operations = 0
         self.growth, self.line_errors = 0.0, np.zeros((2, 1))

@@ -1,6 +1,6 @@
 """Forward and backward: the gradient of the mean squared error, by hand.
 
-For a batch of n samples, one column each, with [a; 1] the activations above a row of ones:
+For a batch of n samples, one column per sample, with [a; 1] the activations above a row of ones:
 
     forward      z_l = [W_l | b_l] [a_l; 1]              a_{l+1} = max(z_l, negative_slope * z_l)
     loss         L = mean((z_last - y)^2)                d_last = dL/dz_last = 2 (z_last - y) / size
@@ -26,6 +26,8 @@ from numpy.typing import NDArray
 from .. import devices
 from ..gpu import kernels
 from ..network.mlp import MLP
+
+__all__ = ["Memory", "backward", "forward", "leaky_relu", "leaky_relu_backward", "mean_squared_error"]
 
 
 def leaky_relu(z: NDArray, negative_slope: float, floor: Any) -> None:
@@ -116,7 +118,7 @@ def forward(net: MLP, x: NDArray, memory: Memory, rng: np.random.Generator | Non
 
 
 def backward(net: MLP, y: NDArray, memory: Memory, grads: Sequence[NDArray], samples: int | None = None) -> NDArray:
-    """The loss against y (outputs, n), and its gradient, written into grads: one (out, in + 1) array a layer.
+    """The loss against y (outputs, n), and its gradient, written into grads: one (out, in + 1) array for each layer.
 
     Call it after `forward` on the same memory. The loss is a scalar of the network's dtype, on its device. If these are
     only a part of the samples that the mean is taken over, say how many all are; then loss and gradient are this part's

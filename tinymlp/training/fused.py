@@ -1,4 +1,8 @@
-"""whole runs in one launch."""
+"""Fused training: whole runs of epochs in one launch, in which a CUDA kernel trains all networks side by side.
+
+`FusedTraining` does what `StepByStep` does, for the networks that the kernel (``gpu/train.cu``) is made for, and
+`why_not_fused` says which those are not.
+"""
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -15,11 +19,30 @@ from ..network.mlp import MLP
 from .moments import Moments
 from .optim import Adam
 
+__all__ = ["FusedTraining", "why_not_fused"]
 
-class Launches:
-    """Launches of the fused kernel, each for as many epochs as are wanted at once, where `why_not_fused` says nothing.
 
-    Parameters are those of `train`; the learning rates are of each network, and there is a generator for all or each.
+class FusedTraining:
+    """Launches of the fused kernel, each for as many epochs as are wanted at once.
+
+    For networks of which `why_not_fused` says nothing. The numbers are those of `StepByStep` to rounding, because the
+    kernel sums in another order; they are the same in every run.
+
+    Parameters
+    ----------
+    net, data, batch_size, shuffle
+        As for `train`.
+    rngs : list of Generator
+        Of the orders: one for all networks, or one for each.
+    adam : Adam
+        Of all networks.
+    lrs : list of float
+        The learning rate of each network, instead of Adam's.
+
+    Attributes
+    ----------
+    sizes, most, stuck
+        As those of `StepByStep`.
     """
 
     stuck = False
@@ -28,7 +51,7 @@ class Launches:
         self,
         net: MLP | Ensemble,
         data: Dataset,
-        batch_size: int | None,
+        batch_size: int,
         shuffle: bool,
         rngs: Sequence[np.random.Generator],
         adam: Adam,
@@ -40,21 +63,20 @@ class Launches:
         self._config = config
         self._net, self._first, self._adam, self._rngs = net, first, adam, list(rngs)
         self._x, self._y = (xp.asarray(values[0]) for values in data.columns(np.float32))
-        self._batch_size = min(batch_size or len(data), len(data))
+        self._batch_size = min(batch_size, len(data))
         self._shuffle = shuffle and self._batch_size < len(data)
         self._lrs = xp.asarray(np.array(lrs, np.float64))
         self.sizes = [min(self._batch_size, len(data) - i) for i in range(0, len(data), self._batch_size)]
         numbers = max(len(lrs) * len(self.sizes), len(self._rngs) * len(data) if self._shuffle else 1)  # an epoch
         self.most = max(1, LARGEST // numbers)
-        sums, _ = adam.ahead(net.params, 0)
-        self._begin = net.params.copy(), sums.copy(), adam.t, deepcopy(self._rngs)
+        self._begin = net.params.copy(), adam.running_sums(net.params).copy(), adam.t, deepcopy(self._rngs)
 
     def epochs(self, count: int) -> NDArray:
-        """Train for so many epochs; their losses as `Steps` gives them, (count, batches + 1, K)."""
+        """Train for so many epochs; their losses as `StepByStep` gives them, (count, batches + 1, K)."""
         xp, networks = array_module("gpu"), len(self._lrs)
         params = self._net.params.reshape(networks, -1)
-        sums, pairs = self._adam.ahead(self._net.params, count * len(self.sizes))
-        factors, eps = np.array(pairs).T
+        sums = self._adam.running_sums(self._net.params)
+        factors, eps = np.array(self._adam.begin_steps(count * len(self.sizes))).T
         return train_kernel.train(
             self._config,
             params,
@@ -72,7 +94,7 @@ class Launches:
         )
 
     def _orders(self, count: int) -> NDArray:
-        """Of the samples in the next epochs, (networks or 1, epochs or 1, n); drawn as `SampleEngine` draws them."""
+        """The samples' orders in the next epochs, (networks or 1, epochs or 1, n), drawn as `SampleGradients` does."""
         n = self._x.size
         if not self._shuffle:
             return np.arange(n, dtype=np.int32)[None, None]
@@ -87,10 +109,10 @@ class Launches:
         return orders
 
     def rewind(self, epochs: int) -> None:
-        """Back to the parameters after so many epochs, by training anew for them: the same digits."""
+        """Go back to the parameters after so many epochs, by training again from the start: the same digits."""
         params, sums, self._adam.t, self._rngs = self._begin
         self._net.params[...] = params
-        self._adam.ahead(self._net.params, 0)[0][...] = sums
+        self._adam.running_sums(self._net.params)[...] = sums
         while epochs:
             count = min(epochs, self.most)
             self.epochs(count)
@@ -122,4 +144,4 @@ def why_not_fused(net: MLP | Ensemble, data: Dataset | Moments, optimizer: objec
             ),
         ),
     ]
-    return next((reason() + "; or engine='samples'" for fine, reason in rules if not fine), None)
+    return next((reason() for fine, reason in rules if not fine), None)

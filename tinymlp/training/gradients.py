@@ -1,12 +1,12 @@
-"""Engines: the two ways in which `train` gets from the data to gradients, sample by sample and by segments.
+"""Gradients: the two ways from the data to the gradient of the loss, sample by sample and by segments.
 
-Either goes through the data in batches, and for each gives a function from a network to its loss and gradient.
+Either goes through the data in batches, and for each gives a function from a network to its loss and gradient. The data
+choose the way: a `Dataset` is samples, `Moments` are what segments need.
 """
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from itertools import pairwise
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,11 @@ from ..network.parameters import layer_views
 from .backprop import Memory, backward, forward
 from .moments import Moments
 from .segment_gradient import segment_gradient
+
+__all__ = ["Gradient", "SampleGradients", "SegmentGradients", "batches"]
+
+# Writes it into one (out, in + 1) array for each layer; gives the loss: a number, or an array of shape () on the GPU.
+Gradient = Callable[[MLP, Sequence[NDArray]], float | NDArray]
 
 
 def batches(x: NDArray, y: NDArray, batch_size: int, order: NDArray | None = None) -> Iterator[tuple[NDArray, NDArray]]:
@@ -31,31 +36,25 @@ def batches(x: NDArray, y: NDArray, batch_size: int, order: NDArray | None = Non
         yield x[:, i : i + batch_size], y[:, i : i + batch_size]
 
 
-Engine = Literal["samples", "segments", "fused", "auto"]
-# Writes it into one (out, in + 1) array a layer; gives the loss: a number, or an array of shape () on the GPU.
-Gradient = Callable[[MLP, Sequence[NDArray]], float | NDArray]
-
-
-class SampleEngine:
+class SampleGradients:
     """Backpropagation over the samples of a batch, in the dtype of the network and on its device.
 
     Parameters
     ----------
     like : MLP
         The network, or one like those that will ask for gradients.
-    data, batch_size, shuffle, rng
-        As for `train`.
+    data : Dataset
+    batch_size : int
+    shuffle : bool
+    rng : Generator
+        Of the orders and of dropout.
     """
 
-    def __init__(
-        self, like: MLP, data: Dataset | Moments, batch_size: int | None, shuffle: bool, rng: np.random.Generator
-    ):
-        if isinstance(data, Moments):
-            raise TypeError("data is a Moments, which has no samples: give engine='segments', or a Dataset")
+    def __init__(self, like: MLP, data: Dataset, batch_size: int, shuffle: bool, rng: np.random.Generator):
         self._device = like.device
         self._x, self._y = (move(values, self._device) for values in data.columns(like.dtype))
-        self._batch_size, self._rng = batch_size or len(data), rng
-        self._shuffle = shuffle and self._batch_size < len(data)  # one batch of all has no order
+        self._batch_size, self._rng = batch_size, rng
+        self._shuffle = shuffle and batch_size < len(data)  # one batch of all samples has no order
         self._memories: dict[int, Memory] = {}  # by the number of samples
         self._part = layer_views(np.empty(like.params.shape, like.dtype), like.sizes)
 
@@ -90,37 +89,37 @@ def piece_size(sizes: Sequence[int]) -> int:
     return min(2048, quick) if quick >= 512 else 2048
 
 
-class SegmentEngine:
+class SegmentGradients:
     """The gradient from the segments of the network, in float64, whatever the number of samples (`segment_gradient`).
 
-    Parameters are those of `SampleEngine`; a batch is a run of neighbouring samples, or all.
+    Parameters
+    ----------
+    like : MLP
+        As for `SampleGradients`; one input, no dropout, on the CPU.
+    moments : Moments
+    batch_size : int or None
+        How many neighbouring samples are a batch; None for all.
+    shuffle : bool
+        Must be False unless there is one batch only.
     """
 
-    def __init__(
-        self, like: MLP, data: Dataset | Moments, batch_size: int | None, shuffle: bool, rng: np.random.Generator
-    ):
-        if like.sizes[0] != 1:
-            raise ValueError(f"net has {like.sizes[0]} inputs, and segments lie along one: use engine='samples'")
+    def __init__(self, like: MLP, moments: Moments, batch_size: int | None, shuffle: bool):
         if like.dropout:
             raise ValueError(
                 f"net has dropout {like.dropout}, so it is another network, with other segments, for every sample: "
-                "use engine='samples'"
+                "train on a Dataset, not on Moments"
             )
         if like.device != "cpu":
-            raise ValueError("engine='segments' computes on the CPU: use net.to('cpu'), or engine='samples'")
-        moments = data if isinstance(data, Moments) else Moments.of(data)
+            raise ValueError("data are Moments, which train on the CPU: use net.to('cpu'), or give a Dataset")
         self._batches = moments.batches(batch_size)
         if shuffle and len(self._batches) > 1:
             raise ValueError(
-                f"batch_size is {batch_size}, and engine='segments' needs batches of neighbours, not shuffled ones: "
-                "give batch_size=None for all samples at once, or shuffle=False for slices of the x axis, "
-                "or engine='samples'"
+                f"batch_size is {batch_size}, and Moments can be cut only into batches of neighbours, not shuffled: "
+                "leave batch_size out for all samples at once, give shuffle=False for slices of the x axis, or train "
+                "on the Dataset"
             )
 
     def epoch(self) -> Iterator[tuple[int, Gradient]]:
         """For each batch its number of samples, or 1 for a function, and the gradient on it."""
         for moments in self._batches:
             yield moments.weight, partial(segment_gradient, moments)
-
-
-ENGINES: dict[str, type[SampleEngine] | type[SegmentEngine]] = {"samples": SampleEngine, "segments": SegmentEngine}

@@ -1,10 +1,18 @@
-"""History: what a training run left behind, also where it could not go on."""
+"""History: what a training run leaves behind, also where it could not go on; and the Recorder that writes it."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
+
+from ..devices import array_module, move
+from ..network.ensemble import Ensemble
+from ..network.mlp import MLP
+from .fused import FusedTraining
+from .step_by_step import StepByStep
+
+__all__ = ["History", "Recorder", "TrainingDiverged", "TrainingInterrupted"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,3 +72,106 @@ class TrainingInterrupted(KeyboardInterrupt):
 
     def __reduce__(self) -> tuple:
         return type(self), (self.history,)
+
+
+class Recorder:
+    """Writes the `History` of a run: collects losses and snapshots, and stops the run at the first NaN.
+
+    What the epochs of a run give stays on the device, unread, until somebody asks for it: on a GPU to read is to wait.
+
+    Parameters
+    ----------
+    net : MLP or Ensemble
+    training : StepByStep or FusedTraining
+        Whose epochs are recorded.
+    snapshots : collection of int
+        After how many epochs to keep a copy of the parameters.
+    batch_size : int or None
+        What the article's losses are divided by; None for the number of samples.
+
+    Attributes
+    ----------
+    epoch : int
+        How many epochs are recorded.
+    """
+
+    def __init__(
+        self,
+        net: MLP | Ensemble,
+        training: StepByStep | FusedTraining,
+        snapshots: Collection[int],
+        batch_size: int | None,
+    ):
+        self._net, self._training, self._wanted, self._batch_size = net, training, snapshots, batch_size
+        self._xp = array_module(net.device)
+        self._unread: list[NDArray] = []  # of some epochs each: (epochs, batches + 1, K), on the device
+        self._rows: list[NDArray] = []  # of each epoch: its loss and the article's, (2, K)
+        self._snapshots: dict[int, NDArray] = {}  # on the device
+        self.epoch = 0
+        self._keep_snapshot()
+
+    def add(self, losses: NDArray) -> None:
+        """Record the epochs just trained, and a snapshot where one is wanted.
+
+        Raises
+        ------
+        TrainingDiverged
+            If the training says that it saw a NaN. On a GPU nobody looks before `latest_loss` or `history`.
+        """
+        self._unread.append(losses)
+        self.epoch += len(losses)
+        if self._training.stuck:
+            self._read()
+        self._keep_snapshot()
+
+    def latest_loss(self) -> float | NDArray:
+        """The mean squared error in the last epoch; of an ensemble (K,). Raises as `history`."""
+        self._read()
+        losses = self._rows[-1][0]
+        return losses if isinstance(self._net, Ensemble) else float(losses[0])
+
+    def history(self) -> History:
+        """All that was recorded.
+
+        Raises
+        ------
+        TrainingDiverged
+            If a loss or a parameter is NaN or infinite; the network goes back to the epoch before.
+        """
+        self._read()
+        table = np.reshape(self._rows, (-1, 2, 1 if isinstance(self._net, MLP) else len(self._net)))
+        if isinstance(self._net, MLP):
+            table = table[:, :, 0]
+        kept = {epoch: params for epoch, params in self._snapshots.items() if epoch <= len(table)}
+        arrays = move(self._xp.stack(list(kept.values())), "cpu") if kept else ()
+        return History(table[:, 0], table[:, 1], dict(zip(kept, arrays, strict=True)))
+
+    def interrupted(self) -> TrainingInterrupted:
+        """What to raise after Ctrl-C."""
+        return TrainingInterrupted(self.history())
+
+    def _keep_snapshot(self) -> None:
+        if self.epoch in self._wanted:
+            self._snapshots[self.epoch] = self._net.params.copy()
+
+    def _read(self) -> None:
+        """Fetch what is unread, and take means over each epoch's samples. At a NaN, go back to before its epoch."""
+        if not self._unread:
+            return
+        table = move(self._xp.concatenate(self._unread), "cpu").astype(np.float64)
+        self._unread.clear()
+        losses, nan = table[:, :-1], table[:, -1]  # (epochs, batches, K), (epochs, K)
+        sizes = np.array(self._training.sizes)  # (batches,)
+        totals = np.cumsum(losses * sizes[:, None], axis=1)[:, -1] + nan
+        article_totals = np.cumsum(losses, axis=1)[:, -1]
+        whole = sum(self._training.sizes)
+        rows = np.stack([totals / whole, article_totals / (self._batch_size or whole)], axis=1)  # (epochs, 2, K)
+        finite = np.isfinite(rows).all(axis=(1, 2))
+        good = len(rows) if finite.all() else int(finite.argmin())
+        self._rows.extend(rows[:good])
+        if good < len(rows):
+            self._training.rewind(len(self._rows))
+            lost = np.flatnonzero(~np.isfinite(rows[good, 0])).tolist()
+            which = f" of network {', '.join(map(str, lost))}" if rows.shape[2] > 1 and lost else ""
+            message = f"the loss{which} became NaN or infinite in epoch {len(self._rows) + 1}: try a smaller lr"
+            raise TrainingDiverged(message, self.history(), lost)

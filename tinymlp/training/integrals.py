@@ -2,8 +2,8 @@
 
 For the functions of ``functions.py`` the integrals of f, of u f with u = x - origin, and of f^2 are known in closed
 form. Those of any other function are found by Gauss-Lobatto quadrature on panels, which are halved wherever that still
-changes the result. The rule looks at both ends of a panel, so a corner or a jump inside cannot hide: ever shorter
-panels gather about it.
+changes the result. The rule looks at both ends of a panel, so a jump of the function or of its slope cannot hide
+inside: ever shorter panels gather about it.
 """
 
 from collections.abc import Callable, Hashable, Sequence
@@ -12,8 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import functions
-from ..functions import Function, named
-from ..interval import check_interval
+from ..functions import Function, find_function
+from ..interval import Interval, check_interval
+
+__all__ = ["Integrals"]
 
 
 def _lobatto(n: int) -> tuple[NDArray, NDArray]:
@@ -35,7 +37,7 @@ class Integrals:
     Parameters
     ----------
     function : str or callable
-    start, stop : float
+    interval : (start, stop)
         Finite.
 
     Attributes
@@ -52,14 +54,14 @@ class Integrals:
     -----
     Closed forms and quadrature of the nine functions agree to 1e-14 of the integral over the whole interval, region by
     region, on intervals about 0. On short ones far away differences of antiderivatives lose digits (log on (100, 101)
-    has 2e-12, on (10000, 10001) 5e-9); a lambda about the function is done by quadrature, which does not. Jumps and
-    corners anywhere cost it at most 1e-12 (``tests/test_integrals.py``). It begins with 1920 points: of a peak narrower
-    than a thousandth of the interval it may see nothing. The function must be in float64.
+    has 2e-12, on (10000, 10001) 5e-9); a lambda about the function is done by quadrature, which does not. Jumps of
+    the function or of its slope cost it at most 1e-12 (``tests/training/test_integrals.py``). It begins with 1920
+    points: of a peak narrower than a thousandth of the interval it may see nothing. The function must be in float64.
     """
 
-    def __init__(self, function: str | Function, start: float, stop: float):
-        f = named(function)
-        start, stop = check_interval((start, stop))
+    def __init__(self, function: str | Function, interval: Interval):
+        f = find_function(function)
+        start, stop = check_interval(interval)
         self.origin, self._length = start / 2 + stop / 2, stop - start
         if isinstance(f, Hashable) and f in CLOSED_FORMS:
             _check_domain(f, start, stop)

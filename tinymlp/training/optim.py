@@ -1,4 +1,4 @@
-"""Adam and SGD: how a gradient changes the parameters.
+"""SGD and Adam: how a gradient changes the parameters.
 
 An optimizer sees flat arrays only, the parameters and the gradient of the loss by them, (P,) for a network and
 (K, P) for an ensemble, on the CPU or a GPU. It makes its moments at the first step, where the parameters are, and keeps
@@ -14,9 +14,11 @@ from numpy.typing import NDArray
 from ..devices import array_module, device_of
 from ..gpu import kernels
 
+__all__ = ["SGD", "Adam", "Optimizer"]
+
 
 class Optimizer(Protocol):
-    """Anything that changes parameters in place, given a gradient of the same shape: `Adam`, `SGD`, or your own."""
+    """Anything that changes parameters in place, given a gradient of the same shape: `SGD`, `Adam`, or your own."""
 
     def step(self, params: NDArray, grad: NDArray) -> None:
         """Change params in place; grad has their shape."""
@@ -33,6 +35,37 @@ def _check_fit(moment: NDArray, params: NDArray) -> None:
     if moment.shape != params.shape or moment.dtype != params.dtype or type(moment) is not type(params):
         held, given = (f"{a.shape} {a.dtype} parameters on the {device_of(a)}" for a in (moment, params))
         raise ValueError(f"this optimizer holds the moments of {held}, not of {given}: make a new one")
+
+
+class SGD:
+    """Gradient descent with momentum, as ``torch.optim.SGD`` computes it.
+
+        u = momentum * u + g + weight_decay * params          params -= lr * u
+
+    Parameters
+    ----------
+    lr : float
+        Learning rate, > 0.
+    momentum : float
+        In [0, 1); 0 is plain gradient descent.
+    weight_decay : float
+    """
+
+    def __init__(self, lr: float = 0.001, *, momentum: float = 0.0, weight_decay: float = 0.0):
+        _check(lr, weight_decay)
+        if not 0 <= momentum < 1:
+            raise ValueError(f"momentum is {momentum}: give a number in [0, 1)")
+        self.lr, self.momentum, self.weight_decay = lr, momentum, weight_decay
+        self._velocity: NDArray | None = None
+
+    def step(self, params: NDArray, grad: NDArray) -> None:
+        """Change params in place, given the gradient of the loss by them (same shape, left as it is)."""
+        if self._velocity is None:
+            self._velocity = array_module(device_of(params)).zeros_like(params)
+        _check_fit(self._velocity, params)
+        self._velocity *= self.momentum
+        self._velocity += grad + self.weight_decay * params
+        params -= self.lr * self._velocity
 
 
 class Adam:
@@ -61,12 +94,13 @@ class Adam:
     Notes
     -----
     1 - b^t is computed in float64 without cancellation; in float32 its rounding alone moves losses by 1e-4.
-    Ten steps in float64 agree with PyTorch's to 1e-13 (``tests/test_optim.py``).
+    Ten steps in float64 agree with PyTorch's to 1e-13 (``tests/training/test_optim.py``).
     """
 
     def __init__(
         self,
         lr: float = 0.001,
+        *,
         betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-8,
         weight_decay: float = 0.0,
@@ -82,42 +116,42 @@ class Adam:
 
     def step(self, params: NDArray, grad: NDArray) -> None:
         """Change params in place, given the gradient of the loss by them (same shape, left as it is)."""
-        sums, ((factor, eps),) = self.ahead(params, 1)
+        sums = self.running_sums(params)
+        ((factor, eps),) = self.begin_steps(1)
         rate = self.lr * factor
         if device_of(params) == "gpu":
             kernels.adam(params, grad, sums, self.betas, rate, eps, self.weight_decay)
         else:
             self._step(params, grad, sums, rate, eps)
 
-    def ahead(self, params: NDArray, steps: int) -> tuple[NDArray, list[tuple[float, float]]]:
-        """For whoever takes the next steps itself, such as a kernel: what it needs; they count as taken.
+    def running_sums(self, params: NDArray) -> NDArray:
+        """M and V for these parameters, (2, *shape of params), which every step changes in place."""
+        if self._sums is None:
+            self._sums = self._make_sums(params)
+        _check_fit(self._sums[0], params)
+        return self._sums
 
-        Returns
-        -------
-        sums : array, (2, *shape of params)
-            M and V, to be changed in place.
-        factors : list of (float, float)
-            For each step rate / lr and eps s.
+    def begin_steps(self, count: int) -> list[tuple[float, float]]:
+        """Count the next steps as taken; for each, what it needs: rate / lr and eps s.
+
+        `step` asks for one; a kernel that takes many steps in one launch asks for all of them.
         """
-        sums = self._begin(params) if self._sums is None else self._sums
-        _check_fit(sums[0], params)
         (b1, b2), factors = self.betas, []
-        for t in range(self.t + 1, self.t + steps + 1):
+        for t in range(self.t + 1, self.t + count + 1):
             s = math.sqrt(_one_minus_power(b2, t) / (1 - b2))
             factors.append((s * (1 - b1) / _one_minus_power(b1, t), self.eps * s))
-        self.t += steps
-        return sums, factors
+        self.t += count
+        return factors
 
-    def _begin(self, params: NDArray) -> NDArray:
+    def _make_sums(self, params: NDArray) -> NDArray:
+        """Zeros; and on the CPU the memory that a step writes into."""
         if params.dtype.type(self.eps) == 0:
             raise ValueError(f"eps is {self.eps}, which {params.dtype} rounds to 0: give a larger one")
-        xp = array_module(device_of(params))
-        self._sums = xp.zeros((2, *params.shape), params.dtype)  # M and V
+        sums = array_module(device_of(params)).zeros((2, *params.shape), params.dtype)
         if device_of(params) == "cpu":
-            self._powers, self._update = np.empty_like(self._sums), np.empty_like(params)
-            self._decay = np.empty_like(self._sums)
+            self._powers, self._update, self._decay = np.empty_like(sums), np.empty_like(params), np.empty_like(sums)
             self._decay[0], self._decay[1] = self.betas
-        return self._sums
+        return sums
 
     def _step(self, params: NDArray, grad: NDArray, sums: NDArray, rate: float, eps: float) -> None:
         powers, update = self._powers, self._update
@@ -135,34 +169,3 @@ class Adam:
 def _one_minus_power(beta: float, t: int) -> float:
     """1 - beta^t, to full precision for beta near 1."""
     return -math.expm1(t * math.log(beta)) if beta else 1.0
-
-
-class SGD:
-    """Gradient descent with momentum, as ``torch.optim.SGD`` computes it.
-
-        u = momentum * u + g + weight_decay * params          params -= lr * u
-
-    Parameters
-    ----------
-    lr : float
-        Learning rate, > 0.
-    momentum : float
-        In [0, 1); 0 is plain gradient descent.
-    weight_decay : float
-    """
-
-    def __init__(self, lr: float = 0.001, momentum: float = 0.0, weight_decay: float = 0.0):
-        _check(lr, weight_decay)
-        if not 0 <= momentum < 1:
-            raise ValueError(f"momentum is {momentum}: give a number in [0, 1)")
-        self.lr, self.momentum, self.weight_decay = lr, momentum, weight_decay
-        self._velocity: NDArray | None = None
-
-    def step(self, params: NDArray, grad: NDArray) -> None:
-        """Change params in place, given the gradient of the loss by them (same shape, left as it is)."""
-        if self._velocity is None:
-            self._velocity = array_module(device_of(params)).zeros_like(params)
-        _check_fit(self._velocity, params)
-        self._velocity *= self.momentum
-        self._velocity += grad + self.weight_decay * params
-        params -= self.lr * self._velocity

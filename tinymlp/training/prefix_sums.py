@@ -1,9 +1,11 @@
-"""sums over any run of samples."""
+"""Prefix sums: sums over any run of samples, from two lookups, as accurate as if the run were all there is."""
 
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
+
+__all__ = ["PrefixSums", "cumulate"]
 
 BLOCK, MANY = 32, 3_000_000  # samples in a block; more than a cache holds
 
@@ -12,13 +14,13 @@ class PrefixSums:
     """Sums of u^2, u, 1, u v, v and v^2 over the samples in each region; u and v are x and y, centred.
 
     Each prefix sum is kept as two numbers, the rounded sum and what rounding it has lost so far, so that the sums of a
-    few samples behind a hundred million others are as accurate as alone (`cumulate`).
+    few samples after a hundred million others are as accurate as alone (`cumulate`).
 
     Attributes
     ----------
     x : array, (n,), sorted
     table : array, (n + 1, 2, 3 + 3 outputs)
-        Row i is about the first i samples. With all else, 112 bytes a sample for one output.
+        Row i is about the first i samples. With all else, 112 bytes per sample for one output.
     """
 
     def __init__(self, x: NDArray, table: NDArray):
@@ -46,7 +48,7 @@ class PrefixSums:
 
     @cached_property
     def _blocks(self) -> tuple[NDArray, NDArray]:
-        """x in blocks, a row each, and the first number of each."""
+        """x in blocks, one row per block, and the first number of each."""
         blocks = np.append(self.x, np.full(-len(self.x) % BLOCK, np.inf)).reshape(-1, BLOCK)
         return blocks, blocks[:, 0].copy()
 

@@ -22,21 +22,23 @@ from ..network.mlp import MLP
 from ..segments.float_pass import INPUT, float_pass, gains
 from .moments import Moments
 
+__all__ = ["segment_gradient"]
+
 
 def segment_gradient(moments: Moments, net: MLP, grads: Sequence[NDArray]) -> float:
-    """The loss of a network of one input, and its gradient, written into grads: one (out, in + 1) array a layer.
+    """The loss of a network of one input, and its gradient, written into grads: one (out, in + 1) array for each layer.
 
     In float64, whatever the network's dtype. It is the gradient that `backward` finds sample by sample, to 1e-13 of its
-    largest component (``tests/test_segment_gradient.py``), except where the loss has none: if a sample lies exactly on
-    a boundary, a unit counts as on or off as it is on the right.
+    largest component (``tests/training/test_segment_gradient.py``), except where the loss has none: if a sample lies
+    exactly on a boundary, a unit counts as on or off as it is on the right.
     """
-    edges, steps, output = float_pass(net, *moments.interval)
+    edges, passed, output = float_pass(net, moments.interval)
     loss, d = moments.loss(edges, output)  # d: (2, regions, units)
-    for layer, grad, step in zip(net.layers[:0:-1], grads[:0:-1], steps[::-1], strict=True):
+    for layer, grad, before in zip(net.layers[:0:-1], grads[:0:-1], passed[::-1], strict=True):
         rows = d.reshape(-1, len(layer))  # (2 regions, units)
-        grad[...] = np.dot(rows.T, step.active.reshape(len(rows), -1))
-        d = np.dot(rows, layer[:, :-1]).reshape(2, *step.on.shape)
-        d *= gains(net, step.on)
-        d = np.add.reduceat(d, step.first, axis=1)
+        grad[...] = np.dot(rows.T, before.active.reshape(len(rows), -1))
+        d = np.dot(rows, layer[:, :-1]).reshape(2, *before.on.shape)
+        d *= gains(net, before.on)
+        d = np.add.reduceat(d, before.first, axis=1)
     grads[0][...] = np.dot(d[:, 0].T, INPUT[:, 0])
     return loss

@@ -1,8 +1,8 @@
-"""Runners: the two ways through epochs of training. `Steps` takes them step by step, from the CPU; `Launches` hands the
-GPU whole runs of epochs, in which the fused kernel (``gpu/train.cu``) trains all networks side by side.
+"""Step by step: training as the textbooks have it. For each batch a gradient, and one step of an optimizer.
 
-Either changes the parameters in place and gives the losses of its epochs, which stay on the device until someone reads
-them. To start from the same parameters with the same orders is to take the same steps.
+It runs on the CPU, or on a GPU array by array. ``fused.py`` trains whole epochs in one kernel instead. Both change the
+parameters in place and return the losses of the epochs that they trained, which stay on the device until someone reads
+them. Given the same parameters and the same orders of the samples, both take the same steps.
 """
 
 from collections.abc import Sequence
@@ -14,17 +14,19 @@ from ..devices import array_module
 from ..network.ensemble import Ensemble
 from ..network.mlp import MLP
 from ..network.parameters import layer_views
-from .gradients import SampleEngine, SegmentEngine
+from .gradients import SampleGradients, SegmentGradients
 from .optim import Optimizer
 
+__all__ = ["StepByStep"]
 
-class Steps:
-    """One gradient after the other, from an engine, and one step of an optimizer.
+
+class StepByStep:
+    """One gradient after the other, and for each one step of an optimizer.
 
     Parameters
     ----------
     net : MLP or Ensemble
-    sources : list of engine
+    gradients : list of SampleGradients or of SegmentGradients
         One for all networks, or one for each.
     optimizers : list of Optimizer
         Likewise.
@@ -40,9 +42,12 @@ class Steps:
     most = 1
 
     def __init__(
-        self, net: MLP | Ensemble, sources: Sequence[SampleEngine | SegmentEngine], optimizers: Sequence[Optimizer]
+        self,
+        net: MLP | Ensemble,
+        gradients: Sequence[SampleGradients] | Sequence[SegmentGradients],
+        optimizers: Sequence[Optimizer],
     ):
-        self._net, self._sources = net, sources
+        self._net, self._gradients = net, gradients
         self._nets = [net] if isinstance(net, MLP) else net.nets
         self._xp = array_module(self._nets[0].device)
         grad = self._xp.empty_like(net.params)
@@ -53,16 +58,17 @@ class Steps:
         self.sizes: list[float] = []
 
     def epochs(self, count: int) -> NDArray:
-        """Train for an epoch; the losses of its batches, and a row of 0, or NaN for a network that has one.
+        """Train for an epoch.
 
         Returns
         -------
         array, (1, batches + 1, K)
+            The losses of the batches, then a row of 0, or NaN for a network that has a NaN or an infinity.
         """
         xp, params, nets = self._xp, self._net.params, self._nets
         sizes: list[float] = []
         losses: list[float | NDArray] = []
-        for batch in zip(*(source.epoch() for source in self._sources), strict=True):
+        for batch in zip(*(gradients.epoch() for gradients in self._gradients), strict=True):
             sizes.append(batch[0][0])
             losses += [batch[k % len(batch)][1](net, self._grads[k]) for k, net in enumerate(nets)]
             for optimizer, some, grad in self._steps:
@@ -80,5 +86,5 @@ class Steps:
         return self._xp is np and not self._alive
 
     def rewind(self, epochs: int) -> None:
-        """Back to the parameters after so many epochs: all those before the first NaN."""
+        """Go back to the parameters after so many epochs: all those before the first NaN."""
         self._net.params[...] = self._good

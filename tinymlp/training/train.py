@@ -1,71 +1,50 @@
 """train(): epochs over batches."""
 
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import nullcontext
 from numbers import Integral
-from typing import Any, get_args
+from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 from tqdm import tqdm
 
 from ..data import Dataset
-from ..devices import array_module, blas_threads, move
+from ..devices import blas_threads
 from ..network.ensemble import Ensemble
 from ..network.mlp import MLP
-from .fused import Launches, why_not_fused
-from .gradients import ENGINES, Engine
-from .history import History, TrainingDiverged, TrainingInterrupted
+from .fused import FusedTraining, why_not_fused
+from .gradients import SampleGradients, SegmentGradients
+from .history import History, Recorder
 from .moments import Moments
 from .optim import Adam, Optimizer
-from .step_by_step import Steps
+from .step_by_step import StepByStep
 
-Runner = Steps | Launches
+__all__ = ["train"]
 
-
-def runner(
-    net: MLP | Ensemble,
-    data: Dataset | Moments,
-    lr: float | Sequence[float],
-    batch_size: int | None,
-    shuffle: bool,
-    optimizer: Optimizer | None,
-    rngs: Sequence[np.random.Generator],
-    engine: str,
-) -> Runner:
-    """The runner for what `train` is asked; parameters are its, ``rngs`` made from its seeds."""
-    first = net if isinstance(net, MLP) else net.nets[0]
-    networks = 1 if isinstance(net, MLP) else len(net)
-    adams = [Adam(rate) for rate in np.atleast_1d(lr).tolist()]  # one, or one for each network; each checks its lr
-    if engine in ("fused", "auto"):
-        reason = why_not_fused(net, data, optimizer or adams[0])
-        if reason is None:
-            assert isinstance(data, Dataset)
-            adam = optimizer if isinstance(optimizer, Adam) else adams[0]
-            rates = [adam.lr] * networks if optimizer or len(adams) == 1 else [one.lr for one in adams]
-            return Launches(net, data, batch_size, shuffle, rngs, adam, rates)
-        if engine == "fused":
-            raise ValueError(f"engine='fused' {reason}")
-        engine = "samples"
-    sources = [ENGINES[engine](first, data, batch_size, shuffle, rng) for rng in rngs]
-    return Steps(net, sources, [optimizer] if optimizer else adams)
+LR, BATCH_SIZE = 0.01, 1280  # the article's
 
 
 def train(
     net: MLP | Ensemble,
     data: Dataset | Moments,
     epochs: int,
-    lr: float | Sequence[float] = 0.01,
-    batch_size: int | None = 1280,
+    *,
+    lr: float | Sequence[float] | None = None,
+    batch_size: int | None = None,
     shuffle: bool = True,
+    loss: Literal["mse"] = "mse",
     optimizer: Optimizer | None = None,
-    seed: int | np.random.Generator | Sequence[int] | Sequence[np.random.Generator] = 0,
+    seed: int | np.random.Generator = 0,
+    seeds: Sequence[int] | Sequence[np.random.Generator] | None = None,
     snapshots: Iterable[int] | None = None,
-    callback: Callable[[int, MLP | Ensemble, float | NDArray], object] | None = None,
+    callback: Callable[[int, MLP | Ensemble, Any], object] | None = None,
     progress: bool = False,
-    engine: Engine = "samples",
+    fused: bool | None = None,
 ) -> History:
     """Train a network, or every network of an ensemble, in place, on the mean squared error.
+
+    The data choose how gradients are found. With a `Dataset` it is backpropagation over every sample of a batch, in the
+    network's dtype. `Moments` need the samples only once, to sum them up; then a step takes as long for a million
+    samples as for a thousand (`segment_gradient`), in float64.
 
     Parameters
     ----------
@@ -73,41 +52,41 @@ def train(
         On either device. On a GPU, nothing comes back to the CPU before the end, a snapshot or a callback; so a loss
         that is not finite is noticed only then.
     data : Dataset or Moments
-        A Dataset for either engine. Moments for ``engine="segments"``: `Moments.of(data)`, which saves summing the same
-        data up for every call, or `Moments.of_function`, a function itself without samples.
+        `Moments.of(data)`, or a function itself without samples, `Moments.of_function`, are for networks of one input
+        without dropout, on the CPU.
     epochs : int
         How many times to go through the data.
     lr : float or sequence of float
-        Learning rate of the `Adam` made for this call; for an ensemble also a list, one for each network. An
-        ``optimizer`` of yours has its own and ignores this.
+        Learning rate of the `Adam` made for this call, 0.01 if not given; for an ensemble also a list, one for each
+        network. An ``optimizer`` of yours has its own.
     batch_size : int
-        Samples a step; the last batch of an epoch may be smaller. None for all of them.
+        Samples in a step; the last batch of an epoch may be smaller. If not given, 1280 of a Dataset, as in the
+        article, and all of Moments.
     shuffle : bool
-        Draw a new order of the samples every epoch. Without it each batch is the same slice of the data each time (of
-        the x axis, with ``engine="segments"``); on samples in order of x, as in the article, that changes what a
-        network can learn.
+        Draw a new order of the samples every epoch. Without it each batch is the same slice of the data each time; on
+        samples in order of x, as in the article, that changes what a network can learn. Moments cannot be shuffled:
+        their batches are all samples, or, with ``shuffle=False``, slices of the x axis.
+    loss : "mse"
+        The mean squared error.
     optimizer : Adam or SGD
         Keeps its moments, so handing the same one to the next call goes on where it stopped.
-    seed : int or Generator, or a sequence of either
+    seed : int or Generator
         Of the shuffling and of dropout. A second call with the same integer repeats the orders of the first; a
-        Generator goes on where the first call left it. The networks of an ensemble see the same batches, or with a
-        list, one for each, batches of their own; either way each learns what it would learn alone, bit for bit (but
-        with dropout and one seed, each draws units of its own).
+        Generator goes on where the first call left it. The networks of an ensemble see the same batches; each learns
+        what it would learn alone, bit for bit (but with dropout each draws units of its own).
+    seeds : sequence of int or of Generator
+        One for each network of an ensemble, instead of ``seed``: then each has batches of its own.
     snapshots : iterable of int
         After how many epochs to keep a copy of the parameters, from 0 to ``epochs``.
     callback : callable
         Called as ``callback(epoch, net, loss)`` after every epoch, counted from 1.
     progress : bool
         Show a progress bar.
-    engine : "samples", "segments", "fused" or "auto"
-        How gradients are found. "samples" is backpropagation over every sample of the batch. "segments" needs the
-        samples only once, to sum them up; then a step takes as long for a million as for a thousand
-        (`segment_gradient`). It is for networks of one input without dropout, with ``batch_size=None`` or
-        ``shuffle=False``; its batches are slices of the samples in order of x, and it computes in float64.
-        "fused" is "samples" with all steps in one CUDA kernel that trains every network of an ensemble side by side:
-        for networks on a GPU, float32, one input and output, up to 4 hidden layers of up to 64 units, with Adam and
-        without dropout. It sums in another order, so its digits are not those of "samples"; its own are the same in
-        every run. "auto" is "fused" where that can be, else "samples".
+    fused : bool
+        Whether one CUDA kernel trains every network side by side, all epochs in one launch. It is for networks on a
+        GPU, float32, one input and output, up to 4 hidden layers of up to 64 units, with Adam and without dropout. It
+        sums in another order, so its digits are not those of ``fused=False``; its own are the same in every run. If
+        not given, it is used where it can be; True insists on it.
 
     Returns
     -------
@@ -118,118 +97,125 @@ def train(
     ValueError
         If an argument is out of range or the data do not fit the network, before anything is changed.
     TypeError
-        If data is neither a Dataset nor Moments, or Moments for ``engine="samples"``; if optimizer cannot step, or
-        callback cannot be called.
+        If data is neither a Dataset nor Moments, optimizer cannot step, or callback cannot be called.
     TrainingDiverged
         If a loss or a parameter becomes NaN or infinite; says at which epoch, and has the history so far.
     TrainingInterrupted
         At Ctrl-C; a KeyboardInterrupt that has the history so far.
+
+    Examples
+    --------
+    >>> from tinymlp import MLP, Moments, sample, train
+    >>> train(MLP([1, 10, 1]), sample("sine"), 3).losses.shape
+    (3,)
+    >>> train(MLP([1, 10, 1]), Moments.of_function("sine", (-5, 5)), 3).losses.shape
+    (3,)
     """
-    wanted = _check(net, data, epochs, lr, batch_size, optimizer, seed, snapshots, callback, engine)
-    seeds: list[Any] = list(seed) if isinstance(seed, Sequence | np.ndarray) else [seed]  # of each network, or of all
-    networks = 1 if isinstance(net, MLP) else len(net)
-    sizes = net.sizes if isinstance(net, MLP) else net.nets[0].sizes
-    run = runner(net, data, lr, batch_size, shuffle, optimizer, [np.random.default_rng(s) for s in seeds], engine)
-    xp = array_module(net.device)
+    _check(net, data, epochs, lr, batch_size, loss, optimizer, seeds, callback)
+    wanted = _check_snapshots(snapshots, epochs)
+    if batch_size is None and isinstance(data, Dataset):
+        batch_size = BATCH_SIZE
+    rngs = [np.random.default_rng(s) for s in ([seed] if seeds is None else seeds)]  # of all networks, or of each
+    training = _choose(net, data, LR if lr is None else lr, batch_size, shuffle, optimizer, rngs, fused)
 
-    unread: list[NDArray] = []  # what epochs gave, (epochs, batches + 1, K), still on the device
-    rows: list[NDArray] = []  # of each epoch, the losses and the article's, (2, K)
-    kept = {0: net.params.copy()} if 0 in wanted else {}  # likewise
-
-    def read() -> None:
-        """Fetch the losses of the epochs since the last time. At a NaN, go back to before that epoch."""
-        if not unread:
-            return
-        table = move(xp.concatenate(unread), "cpu").astype(np.float64)
-        unread.clear()
-        losses, nan = table[:, :-1], table[:, -1]
-        totals = np.cumsum(losses * np.array(run.sizes)[:, None], axis=1)[:, -1] + nan
-        article_totals = np.cumsum(losses, axis=1)[:, -1]
-        whole = sum(run.sizes)
-        fresh = np.stack([totals / whole, article_totals / (batch_size or whole)], axis=1)  # (epochs, 2, K)
-        finite = np.isfinite(fresh).all(axis=(1, 2))
-        fine = len(fresh) if finite.all() else int(finite.argmin())
-        rows.extend(fresh[:fine])
-        if fine < len(fresh):
-            run.rewind(len(rows))
-            lost = np.flatnonzero(~np.isfinite(fresh[fine, 0])).tolist()
-            raise TrainingDiverged(_diverged(len(rows) + 1, lost if networks > 1 else []), history(), lost)
-
-    def history() -> History:
-        table = np.reshape(rows, (-1, 2, networks))
-        if isinstance(net, MLP):
-            table = table[:, :, 0]
-        fine = [epoch for epoch in kept if epoch <= len(rows)]
-        snapshots = move(xp.stack([kept[epoch] for epoch in fine]), "cpu") if fine else ()
-        return History(table[:, 0], table[:, 1], dict(zip(fine, snapshots, strict=True)))
-
-    epoch, stops = 0, wanted | {epochs}
+    recorder = Recorder(net, training, wanted, batch_size)
+    stops = sorted({*wanted, epochs})
     try:
-        with blas_threads(max(sizes)), tqdm(total=epochs, unit="epoch") if progress else nullcontext() as bar:
-            while epoch < epochs:
-                next_stop = epoch + 1 if callback else min(stop for stop in stops if stop > epoch)
-                count = min(next_stop - epoch, run.most)
+        with blas_threads(max(_sizes(net))), tqdm(total=epochs, unit="epoch", disable=not progress) as bar:
+            while recorder.epoch < epochs:
+                stop = recorder.epoch + 1 if callback else next(s for s in stops if s > recorder.epoch)
+                count = min(stop - recorder.epoch, training.most)
                 with np.errstate(all="ignore"):
-                    unread.append(run.epochs(count))
-                epoch += count
-                if run.stuck or callback is not None or epoch == epochs:
-                    read()
-                if bar is not None:
-                    bar.update(count)
-                if epoch in wanted:
-                    kept[epoch] = net.params.copy()
+                    recorder.add(training.epochs(count))
+                bar.update(count)
                 if callback is not None:
-                    row = rows[-1][0]
-                    callback(epoch, net, row if isinstance(net, Ensemble) else float(row[0]))
+                    callback(recorder.epoch, net, recorder.latest_loss())
+            return recorder.history()
     except KeyboardInterrupt:
-        read()
-        raise TrainingInterrupted(history()) from None
-    return history()
+        raise recorder.interrupted() from None
 
 
-def _diverged(epoch: int, networks: list[int]) -> str:
-    which = f" of network {', '.join(map(str, networks))}" if networks else ""
-    return f"the loss{which} became NaN or infinite in epoch {epoch}: try a smaller lr"
+def _choose(
+    net: MLP | Ensemble,
+    data: Dataset | Moments,
+    lr: float | Sequence[float],
+    batch_size: int | None,
+    shuffle: bool,
+    optimizer: Optimizer | None,
+    rngs: list[np.random.Generator],
+    fused: bool | None,
+) -> StepByStep | FusedTraining:
+    """How the data, the network and ``fused`` say that it is to be trained."""
+    adams = [Adam(rate) for rate in np.atleast_1d(lr).tolist()]  # one, or one for each network; each checks its lr
+    reason = why_not_fused(net, data, optimizer or adams[0])
+    if fused and reason:
+        raise ValueError(f"fused is True, but the kernel {reason}; or leave fused out")
+    like = net if isinstance(net, MLP) else net.nets[0]
+    if isinstance(data, Moments):
+        return StepByStep(net, [SegmentGradients(like, data, batch_size, shuffle)], [optimizer] if optimizer else adams)
+    assert batch_size is not None
+    if reason is None and fused is not False:
+        adam = optimizer if isinstance(optimizer, Adam) else adams[0]
+        networks = 1 if isinstance(net, MLP) else len(net)
+        lrs = [adam.lr] * networks if len(adams) == 1 else [one.lr for one in adams]
+        return FusedTraining(net, data, batch_size, shuffle, rngs, adam, lrs)
+    gradients = [SampleGradients(like, data, batch_size, shuffle, rng) for rng in rngs]
+    return StepByStep(net, gradients, [optimizer] if optimizer else adams)
+
+
+def _sizes(net: MLP | Ensemble) -> tuple[int, ...]:
+    return net.sizes if isinstance(net, MLP) else net.nets[0].sizes
 
 
 def _check(
     net: MLP | Ensemble,
     data: Dataset | Moments,
     epochs: int,
-    lr: object,
+    lr: Any,
     batch_size: int | None,
+    loss: str,
     optimizer: Optimizer | None,
-    seed: object,
-    snapshots: Iterable[int] | None,
+    seeds: Any,
     callback: object,
-    engine: str,
-) -> set[int]:
-    """The epochs to keep; ValueError or TypeError for arguments that cannot be meant."""
-    if engine not in get_args(Engine):
-        raise ValueError(f"engine is {engine!r}: give one of {', '.join(get_args(Engine))}")
-    for name, values in (("lr", lr), ("seed", seed)):
-        if np.ndim(values) and len(values) != (1 if isinstance(net, MLP) else len(net)):  # type: ignore[arg-type]
-            raise ValueError(f"{name} has {len(values)} numbers: give one, or one for each network")  # type: ignore[arg-type]
-    generators = [id(s) for s in seed if isinstance(s, np.random.Generator)] if isinstance(seed, Sequence) else []
-    if len(set(generators)) < len(generators):
-        raise ValueError("seed has the same Generator twice: give each network one of its own, or all one")
+) -> None:
+    """ValueError or TypeError for arguments that cannot be meant."""
     if not isinstance(data, Dataset | Moments):
         raise TypeError(f"data is a {type(data).__name__}: give a Dataset, as in Dataset(x, y), or sample a function")
-    if optimizer is not None and (isinstance(optimizer, type) or not hasattr(optimizer, "step")):
-        raise TypeError(f"optimizer is {optimizer!r}: give an object that can step, such as Adam(lr=0.01)")
-    if callback is not None and not callable(callback):
-        raise TypeError(f"callback is {callback!r}: give a function of (epoch, net, loss)")
+    inputs, outputs = _sizes(net)[0], _sizes(net)[-1]
+    if (data.inputs, data.outputs) != (inputs, outputs):
+        raise ValueError(
+            f"data has {data.inputs} inputs and {data.outputs} outputs, but the network {inputs} and {outputs}"
+        )
     for name, value, least in (("epochs", epochs, 0), ("batch_size", 1 if batch_size is None else batch_size, 1)):
         if not isinstance(value, Integral) or value < least:
             raise ValueError(f"{name} is {value!r}: give an integer >= {least}")
+    if loss != "mse":
+        raise ValueError(f"loss is {loss!r}: give 'mse'")
+    if optimizer is not None:
+        if isinstance(optimizer, type) or not hasattr(optimizer, "step"):
+            raise TypeError(f"optimizer is {optimizer!r}: give an object that can step, such as Adam(lr=0.01)")
+        if lr is not None:
+            raise ValueError(f"lr is {lr}, and optimizer has an lr of its own: give one of the two")
+    networks = 1 if isinstance(net, MLP) else len(net)
+    if np.ndim(lr) and len(lr) != networks:
+        raise ValueError(f"lr has {len(lr)} numbers: give one, or one for each network")
+    if seeds is not None:
+        if isinstance(net, MLP):
+            raise ValueError(f"seeds is {seeds!r}, and net is one network: give seed, or an Ensemble")
+        if np.ndim(seeds) != 1 or len(seeds) != networks:
+            raise ValueError(f"seeds is {seeds!r}: give one for each of the {networks} networks")
+        generators = [id(s) for s in seeds if isinstance(s, np.random.Generator)]
+        if len(set(generators)) < len(generators):
+            raise ValueError("seeds has the same Generator twice: give each network one of its own")
+    if callback is not None and not callable(callback):
+        raise TypeError(f"callback is {callback!r}: give a function of (epoch, net, loss)")
+
+
+def _check_snapshots(snapshots: Iterable[int] | None, epochs: int) -> set[int]:
+    """The epochs to keep."""
     if snapshots is not None and not isinstance(snapshots, Iterable):
         raise ValueError(f"snapshots is {snapshots!r}: give a list of epochs")
     wanted = set() if snapshots is None else set(snapshots)
     if not wanted <= set(range(epochs + 1)):
         raise ValueError(f"snapshots has {sorted(wanted - set(range(epochs + 1)))}: give epochs from 0 to {epochs}")
-    sizes = net.sizes if isinstance(net, MLP) else net.nets[0].sizes
-    if (data.inputs, data.outputs) != (sizes[0], sizes[-1]):
-        raise ValueError(
-            f"data has {data.inputs} inputs and {data.outputs} outputs, but the network {sizes[0]} and {sizes[-1]}"
-        )
     return wanted

@@ -6,7 +6,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-SILENT = ("Dropout", "Identity", "Flatten")  # they change nothing when a network of vectors is evaluated
+__all__ = ["read_sklearn", "read_torch"]
+
+PASSED_OVER = ("Dropout", "Identity", "Flatten")  # they change nothing when a network of vectors is evaluated
 
 
 def read_torch(source: Any, negative_slope: float | None) -> tuple[list[NDArray], list[NDArray], float]:
@@ -17,26 +19,26 @@ def read_torch(source: Any, negative_slope: float | None) -> tuple[list[NDArray]
     if not hasattr(source, "_modules"):
         raise ValueError(f"source is a {type(source).__name__}: give a torch.nn.Module or a state dict")
     weights, biases, slopes = [], [], []
-    bent = True  # whether an activation came after the last Linear
+    activated = True  # whether an activation came after the last Linear
     for module in _leaves(source):
         kind = type(module).__name__
         if kind == "Linear":
-            if not bent:
+            if not activated:
                 raise ValueError(
                     f"no activation module stands between Linear {len(weights) - 1} and {len(weights)}: if forward() "
                     "applies it itself, give source.state_dict(), and negative_slope if it is leaky"
                 )
             weights.append(_array(module.weight))
             biases.append(_bias(module.bias, weights[-1]))
-            bent = False
-        elif kind in ("ReLU", "LeakyReLU") and not bent:
+            activated = False
+        elif kind in ("ReLU", "LeakyReLU") and not activated:
             slopes.append(float(getattr(module, "negative_slope", 0.0)))
-            bent = True
-        elif kind not in SILENT:
+            activated = True
+        elif kind not in PASSED_OVER:
             raise ValueError(
                 f"source holds {module!r} after {len(weights)} Linear layers: give Linear, ReLU, LeakyReLU"
             )
-    if bent:
+    if activated:
         raise ValueError("source ends with an activation, or is empty: give a network that ends with a Linear")
     if len(set(slopes)) > 1 or (slopes and negative_slope not in (None, slopes[0])):
         raise ValueError(f"source has negative slopes {slopes}, negative_slope is {negative_slope}: they must be one")
