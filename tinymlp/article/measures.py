@@ -28,7 +28,7 @@ def quotient(a: float, b: float) -> float:
 
 
 def mean_squared_error(net: MLP, data: Dataset) -> float:
-    """Of the network as it is now, over all samples, in units of y squared."""
+    """The mean squared error of the network as it is now, over all samples, in units of y squared."""
     rows = len(data), -1  # y may be (n,) or (n, outputs)
     return float(np.mean((net(data.x).reshape(rows) - data.y.reshape(rows)) ** 2))
 

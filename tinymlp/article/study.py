@@ -176,7 +176,7 @@ def measure(seeds: Sequence[int], shuffle: bool, device: str = "cpu") -> Iterato
 
 
 def _numbers(trained: Trained) -> dict[str, dict]:
-    """Of one network."""
+    """The numbers of one network."""
     with blas_threads(max(max(e.sizes) for e in EXPERIMENTS)):
         experiments = {}
         for e in EXPERIMENTS:

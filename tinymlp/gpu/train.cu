@@ -53,8 +53,8 @@ struct Shape {
 template <typename S>
 struct Network {
     float* a;        // LAYERS + 1 times H rows of STRIDE samples: activations, and the d that replace them
-    float* w;        // MATRICES times (H, H), a row an output
-    float* w_t;      // the same, a row an input
+    float* w;        // MATRICES times (H, H), one row per output
+    float* w_t;      // the same, one row per input
     float* vectors;  // H weights of the input | LAYERS times H biases | H weights of the output | its bias, 3 unused
     float* grads;    // the gradients of these, and in the last place the loss, summed over the batch
     float* x;        // CHUNK inputs
@@ -137,7 +137,7 @@ __device__ __forceinline__ void product(const float* w, const float* a, int n, f
 
 // ---------------------------------------------------------------- phases
 
-// x and y of the samples order[0 .. n - 1]; zeros behind them, up to CHUNK.
+// x and y of the samples order[0 .. n - 1]; then zeros, up to CHUNK.
 template <typename S>
 __device__ __forceinline__ void take_samples(const Network<S>& net, const float* x, const float* y, const int* order, int n) {
     for (int s = threadIdx.x; s < S::CHUNK; s += S::THREADS) {
@@ -172,7 +172,7 @@ __device__ __forceinline__ void forward(const Network<S>& net, float negative_sl
     }
 }
 
-// y <- 2 (output - y) / size for the n samples, where zero stays zero behind them. The loss is summed up in backward.
+// y <- 2 (output - y) / size for the n samples, where the zeros after them stay zero. The loss is summed up in backward.
 template <typename S>
 __device__ __forceinline__ void mean_squared_error(const Network<S>& net, int n, float two_over_size) {
     const float* a = net.layer(S::LAYERS - 1);
@@ -189,7 +189,7 @@ template <typename S>
 __device__ __forceinline__ void backward(const Network<S>& net, float negative_slope, float (&shares)[S::LAYERS][4][4]) {
     const int warp = threadIdx.x / 32, lane = threadIdx.x % 32;
 
-    // the output's layer; its d becomes that of the last hidden layer, in the rows behind all activations
+    // the output's layer; its d becomes that of the last hidden layer, in the rows after all activations
     float* a = net.layer(S::LAYERS - 1);
     float* d = net.layer(S::LAYERS);
     for (int k = warp; k < S::H; k += S::WARPS) {

@@ -39,11 +39,11 @@ class Configuration(NamedTuple):
 
     @property
     def threads(self) -> int:
-        """Of a block."""
+        """How many threads a block has."""
         return 32 * self.width // (4 if self.width % 8 else 8)
 
     def shared_bytes(self, count: int) -> int:
-        """Of dynamic shared memory, for networks of so many parameters."""
+        """How much dynamic shared memory it needs, for networks of so many parameters."""
         activations = (self.layers + 1) * self.width * (self.chunk + 4)
         matrices = 2 * (self.layers - 1) * self.width**2
         vectors = 2 * ((self.layers + 2) * self.width + 4)

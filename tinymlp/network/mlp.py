@@ -40,7 +40,7 @@ class MLP:
         Weights and biases of a layer are drawn from U(-1/sqrt(in), 1/sqrt(in)), as PyTorch's ``nn.Linear`` does,
         by ``np.random.default_rng(seed)``, layer by layer.
     dtype : float dtype
-        Of the parameters, and of all that is computed from them in training.
+        That of the parameters, and of all that is computed from them in training.
     device : "cpu", "gpu" or "auto"
         Where the parameters are, and where training computes: NumPy arrays, or CuPy arrays on a GPU. "auto" is the GPU
         if there is one. Weights are drawn on the CPU, so that every device begins alike.
@@ -204,7 +204,7 @@ class MLP:
 
     @property
     def dtype(self) -> np.dtype:
-        """Of the parameters."""
+        """The dtype of the parameters."""
         return self.params.dtype
 
     @property

@@ -68,7 +68,7 @@ class Regions:
     def states(self) -> list[NDArray]:
         """For each hidden layer, (units, R), int8: 1 on, -1 off, 0 exactly zero on the whole region."""
         states: list[NDArray] = []
-        region = np.arange(len(self.edges) - 1)  # of a layer's, the one that each of the R lies in
+        region = np.arange(len(self.edges) - 1)  # of the regions that a layer made, the one in which each of the R lies
         for layer in reversed(self.layers):
             states.insert(0, layer.states[region].T)
             region = layer.parent[region]

@@ -5,7 +5,8 @@ optim               Adam, SGD
 gradients           what a step needs: the loss and its gradient, from samples or from segments
 step_by_step        one optimizer step after the other
 fused               whole runs of epochs in one launch on a GPU
-train, history      train(), and what it leaves behind
+history             History, and the Recorder that writes it
+train               train()
 
-prefix_sums, integrals, moments, segment_gradient    training without samples: the loss from six sums a region
+prefix_sums, integrals, moments, segment_gradient    training without samples: the loss from six sums for each region
 """

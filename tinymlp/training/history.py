@@ -1,4 +1,4 @@
-"""History: what a training run leaves behind, also where it could not go on; and the Recorder that writes it."""
+"""History: the losses and snapshots of a training run, even of one that had to stop; and Recorder, which writes it."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
@@ -17,7 +17,7 @@ __all__ = ["History", "Recorder", "TrainingDiverged", "TrainingInterrupted"]
 
 @dataclass(frozen=True, eq=False)
 class History:
-    """What a training run left behind; ``first + second`` is the history of both, one after the other.
+    """The losses and snapshots of a training run; ``first + second`` is the history of both, one after the other.
 
     Attributes
     ----------

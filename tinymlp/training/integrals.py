@@ -73,7 +73,7 @@ class Integrals:
                 raise ValueError(f"the square of the function on ({start}, {stop}) is too large for float64")
 
     def between(self, edges: NDArray) -> NDArray:
-        """Those six, in this order, for each region between edges (R + 1,): (R, 6)."""
+        """The six integrals, in this order, for each region between edges (R + 1,): (R, 6)."""
         u = edges - self.origin
         f, uf, ff = self._of_f(edges, u)
         return np.diff([u**3 / 3, u**2 / 2, u, uf, f, ff]).T / self._length

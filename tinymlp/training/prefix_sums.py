@@ -53,7 +53,7 @@ class PrefixSums:
         return blocks, blocks[:, 0].copy()
 
     def slice(self, first: int, last: int) -> "PrefixSums":
-        """Of these samples alone; no copy."""
+        """The prefix sums of these samples alone; no copy."""
         return PrefixSums(self.x[first:last], self.table[first : last + 1])
 
 
