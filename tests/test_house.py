@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -12,106 +13,52 @@ import pytest
 import tinymlp
 
 HOUSE = Path(tinymlp.__file__).parent
-ORDER = [
-    "devices",
-    "functions",
-    "interval",
-    "data",
-    "network",
-    "network.parameters",
-    "network.interop",
-    "network.mlp",
-    "network.ensemble",
-    "gpu",
-    "gpu.kernels",
-    "gpu.on_cpu",
-    "gpu.train_kernel",
-    "segments",
-    "segments.rounding",
-    "segments.regions",
-    "segments.float_pass",
-    "segments.rational_pass",
-    "segments.find_regions",
-    "segments.piecewise",
-    "segments.labels",
-    "segments.ensemble_rounding",
-    "segments.ensemble_pass",
-    "segments.ensemble_segments",
-    "segments.extract",
-    "segments.argmax",
-    "training",
-    "training.backprop",
-    "training.optim",
-    "training.prefix_sums",
-    "training.integrals",
-    "training.moments",
-    "training.segment_gradient",
-    "training.gradients",
-    "training.step_by_step",
-    "training.fused",
-    "training.history",
-    "training.train",
-    "detector",
-    "detector.detect",
-    "detector.hats",
-    "detector.explanation",
-    "detector.crosscheck",
-    "plot",
-    "article",
-    "article.experiment",
-    "article.experiments",
-    "article.measures",
-    "article.claims",
-    "article.results",
-    "article.study",
-    "article.page",
-    "article.report",
-    "cli",
-    "__main__",
-    "__init__",
-]
-PATHS = {".".join(path.relative_to(HOUSE).with_suffix("").parts): path for path in HOUSE.rglob("*.py")}
-MODULES = {
-    name.removesuffix(".__init__"): ast.parse(path.read_text("utf-8")) for name, path in PATHS.items()
-}  # "kernels" for its __init__
+PATHS = {".".join(path.relative_to(HOUSE).with_suffix("").parts): path for path in sorted(HOUSE.rglob("*.py"))}
+TREES = {name: ast.parse(path.read_text("utf-8")) for name, path in PATHS.items()}  # "gpu.kernels", "gpu.__init__"
+ROOMS = [name for name in PATHS if not name.endswith("__")]
 
 
-def imports(tree, name=""):
-    """(the module it comes from, with a leading dot for one of ours; what is imported from it) of every import."""
-    package = name.split(".") if PATHS.get(f"{name}.__init__") else name.split(".")[:-1]
-    for node in ast.walk(tree):
+def rooms_on_the_map(docstring):
+    """The words before the two blanks of each line of a map."""
+    lines = re.findall(r"^ *(\w+(?:, \w+)*)  +\S", docstring, re.M)
+    return [room for line in lines for room in line.split(", ")]
+
+
+MAP = [*rooms_on_the_map(tinymlp.__doc__), "__main__", "__init__"]
+
+
+def imports(name):
+    """Each import of a module: (whether it is one of ours, its full name)."""
+    folder = name.split(".")[:-1]
+    for node in ast.walk(TREES[name]):
         if isinstance(node, ast.ImportFrom):
-            above = package[: len(package) - node.level + 1] if node.level else []
-            source = ".".join([*above, *([node.module] if node.module else [])])
-            yield "." * bool(node.level) + source, [alias.name for alias in node.names]
-        elif isinstance(node, ast.Import):
+            above = folder[: len(folder) - node.level + 1] if node.level else []
+            base = ".".join([*above, *filter(None, [node.module])])
             for alias in node.names:
-                yield alias.name, []
+                if alias.name == "__version__":  # it stands at the front door, for everyone
+                    continue
+                full = f"{base}.{alias.name}".strip(".")
+                ours = full if full in PATHS or f"{full}.__init__" in PATHS else base or "__init__"
+                yield (True, ours) if node.level else (False, base)
+        elif isinstance(node, ast.Import):
+            yield from ((False, alias.name) for alias in node.names)
 
 
-def test_every_module_has_a_place():
-    """Catches: a new module that the order does not know."""
-    assert set(MODULES) == set(ORDER)
-
-
-@pytest.mark.parametrize("name", MODULES)
+@pytest.mark.parametrize("name", PATHS)
 def test_imports_point_one_way(name):
-    """Catches: a module that reads one after it in the way of the data."""
-    for source, names in imports(MODULES[name], name):
-        if source.startswith("."):
-            for module in [
-                full if (full := f"{source}.{n}".strip(".")) in ORDER else source.lstrip(".") for n in names
-            ]:
-                assert ORDER.index(module) < ORDER.index(name), f"{name} imports {module}"
+    """Catches: a module that imports from a wing after its own."""
+    for ours, module in imports(name):
+        if ours:
+            assert MAP.index(module.split(".")[0]) <= MAP.index(name.split(".")[0]), f"{name} imports {module}"
 
 
-@pytest.mark.parametrize("name", MODULES)
+@pytest.mark.parametrize("name", PATHS)
 def test_heavy_libraries_have_one_door(name):
-    """Catches: matplotlib outside plot, CuPy outside backend, through which kernels have it, too."""
-    for source, _ in imports(MODULES[name]):
-        top = source.split(".")[0]
-        assert top != "matplotlib" or name == "plot"
-        assert top not in ("cupy", "cupyx") or name == "devices"
+    """Catches: matplotlib outside plot, CuPy outside devices, which hands it to all others."""
+    for ours, module in imports(name):
+        library = module.split(".")[0]
+        assert ours or library != "matplotlib" or name == "plot"
+        assert ours or library not in ("cupy", "cupyx") or name == "devices"
 
 
 def test_import_is_light():
@@ -129,22 +76,45 @@ def test_plot_loads_at_first_use():
         _ = tinymlp.plott
 
 
-@pytest.mark.parametrize("name", MODULES)
+@pytest.mark.parametrize("name", PATHS)
 def test_nothing_shows_a_window(name):
     """Catches: a call of show(), which blocks scripts and tests."""
-    calls = [n.func for n in ast.walk(MODULES[name]) if isinstance(n, ast.Call)]
+    calls = [n.func for n in ast.walk(TREES[name]) if isinstance(n, ast.Call)]
     assert not [f for f in calls if isinstance(f, ast.Attribute) and f.attr == "show"]
 
 
-def test_public_names_exist_and_have_docstrings():
+@pytest.mark.parametrize("name", ROOMS)
+def test_every_module_says_what_is_public(name):
+    """Catches: a module without __all__, a name in it that is gone, a module that a function hides."""
+    module = import_module(f"tinymlp.{name}")
+    assert all(hasattr(module, public) for public in module.__all__)
+    folder, _, room = f"tinymlp.{name}".rpartition(".")
+    assert getattr(import_module(folder), room) is module
+
+
+def test_public_names_have_docstrings():
     """Catches: a name in __all__ that is gone, or that nobody explained."""
     for name in tinymlp.__all__:
         assert getattr(tinymlp, name).__doc__, name
 
 
-def test_the_maps_name_every_module():
-    """Catches: a module that the docstring of its folder forgot."""
-    for name in ORDER[:-2]:
-        folder, _, module = name.rpartition(".")
-        map_ = ast.get_docstring(MODULES[folder or "__init__"])
-        assert re.search(rf"\b{module}\b", map_), name
+@pytest.mark.parametrize(
+    "folder", ["", *(name.removesuffix(".__init__") for name in PATHS if name.endswith(".__init__"))]
+)
+def test_each_map_names_its_rooms(folder):
+    """Catches: a module that the docstring of its folder forgot, or one that is gone; a folder that hands names on."""
+    inside = [n for n in [*ROOMS, *PATHS] if n.rpartition(".")[0] == folder and not n.endswith("__")]
+    folders = {n.split(".")[0] for n in PATHS if "." in n} if not folder else set()
+    assert (
+        set(rooms_on_the_map(ast.get_docstring(TREES[f"{folder}.__init__".strip(".")])))
+        == {n.split(".")[-1] for n in inside} | folders
+    )
+    assert not folder or len(TREES[f"{folder}.__init__"].body) == 1
+
+
+def test_the_readme_has_the_same_wings():
+    """Catches: a wing that the README's table forgot, or has in another order."""
+    readme = (HOUSE.parent / "README.md").read_text("utf-8")
+    table = re.search(r"\| where \|.*?\n\n", readme, re.S)[0]
+    firsts = [re.sub(r"\[(\w+)\]\([^)]*\)", r"\1", row.split("|")[1]) for row in table.splitlines()[2:] if row]
+    assert [room.strip() for first in firsts for room in first.split(",")] == MAP[:-2]
