@@ -2,7 +2,7 @@
 
 All get the same weights, a network 1-H-H-H-1 on an interval, and one thread, and give the x at which pieces end. They
 run in turn, in slices, the order alternating; what depends on the weights alone (building the peer's network) is done
-beforehand. Counts and positions are held against rational arithmetic (``arithmetic="exact"``, which the tests hold
+beforehand. Counts and positions are held against rational arithmetic (``rational=True``, which the tests hold
 against an independent oracle), above width 100 against the certified answer.
 
 "by hand" is what one writes in an hour: values at the ends of pieces, float64, zeros put in by interpolation. It and
@@ -23,6 +23,7 @@ from machine import describe
 from threadpoolctl import threadpool_limits
 
 from tinymlp import MLP, extract_segments, sample, train
+from tinymlp.segments.float_pass import float_pass
 
 Extraction = Callable[[], np.ndarray]
 
@@ -107,14 +108,19 @@ def by_hand(net: MLP, start: float, stop: float) -> Extraction:
     return extract
 
 
-def ours(arithmetic: str) -> Callable[[MLP, float, float], Extraction]:
-    return lambda net, start, stop: lambda: extract_segments(net, start, stop, arithmetic).boundaries
+def ours(rational: bool) -> Callable[[MLP, float, float], Extraction]:
+    return lambda net, *interval: lambda: extract_segments(net, interval, rational=rational).regions.boundaries
+
+
+def float_pass_alone(net: MLP, *interval: float) -> Extraction:
+    """What `extract_segments` begins with, without the bounds that prove it, and without labels."""
+    return lambda: float_pass(net, interval)[0]
 
 
 CONTENDERS = {
-    "tinymlp, certified": ours("auto"),
-    "tinymlp, float": ours("float"),
-    "tinymlp, exact": ours("exact"),
+    "tinymlp, proven": ours(False),
+    "tinymlp, float pass alone": float_pass_alone,
+    "tinymlp, rational": ours(True),
     "by hand, float64": by_hand,
     "regioncam, float32": regioncam,
     "affinitree, float64": affinitree,
@@ -162,7 +168,7 @@ def degenerate(kind: str, seed: int) -> MLP:
     net = MLP([1, 6, 6, 6, 1], seed=seed, dtype=np.float64)
     if kind == "small integers":
         net.params[:] = rng.integers(-2, 3, net.params.shape)
-    elif kind == "zero biases behind layer 0":
+    elif kind == "zero biases after layer 0":
         for b in net.biases[1:]:
             b[:] = 0
     elif kind == "duplicated units":
@@ -176,7 +182,9 @@ def degenerate(kind: str, seed: int) -> MLP:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--widths", type=int, nargs="+", default=[10, 30, 100, 300])
-    parser.add_argument("--limit", type=float, default=0.5, help="seconds a call after which a contender is left out")
+    parser.add_argument(
+        "--limit", type=float, default=0.5, help="seconds a call may take before its contender is left out"
+    )
     parser.add_argument("--seconds", type=float, default=4.0, help="of timing for a slow contender on a network")
     parser.add_argument("--slices", type=int, default=20, help="of timing for each contender on a network")
     parser.add_argument("--networks", type=int, default=40, help="for the table of degenerate networks")
@@ -193,9 +201,7 @@ def main() -> None:
             continue
         contenders[name] = prepare
 
-    print(
-        "\n| network | contender | median ms | minimum | of certified | count | true count | largest position error |"
-    )
+    print("\n| network | contender | median ms | minimum | of proven | count | true count | largest position error |")
     print("|---|---|---|---|---|---|---|---|")
     too_slow = set()
     for width in args.widths:
@@ -204,7 +210,7 @@ def main() -> None:
             if trained:
                 train(net, sample("sine", (-10, 10), n=2000), 20, batch_size=200)
             start, stop = -10.0, 10.0
-            truth = extract_segments(net, start, stop, "exact" if width <= 100 else "auto").boundaries
+            truth = extract_segments(net, (start, stop), rational=width <= 100).regions.boundaries
             truth = inner(truth, start, stop)
             calls = {k: prepare(net, start, stop) for k, prepare in contenders.items() if k not in too_slow}
             first = {name: run(call) for name, call in calls.items()}
@@ -216,7 +222,7 @@ def main() -> None:
                         repeat = int(np.clip(0.03 / seconds, 1, 200))
                         run(calls[name])  # warm the caches
                         times[name].append(run(calls[name], repeat)[1])
-            reference = median(times["tinymlp, certified"])
+            reference = median(times["tinymlp, proven"])
             for name in contenders:
                 label = f"{width} x 3, {'trained' if trained else 'random'}"
                 if name not in calls:
@@ -238,7 +244,7 @@ def main() -> None:
         f"\nWrong counts in {args.networks} networks 1-6-6-6-1 (relucent: 5), and the largest error of other positions"
     )
     kinds = {"random": (-10.0, 10.0), "random, wide interval": (-1e6, 1e6), "small integers": (-3.5, 3.5)}
-    kinds |= {"zero biases behind layer 0": (-10.0, 10.0), "duplicated units": (-10.0, 10.0)}
+    kinds |= {"zero biases after layer 0": (-10.0, 10.0), "duplicated units": (-10.0, 10.0)}
     kinds |= {"weights over 12 decades": (-10.0, 10.0)}
     print("\n| contender | " + " | ".join(kinds) + " |\n|---|" + "---|" * len(kinds))
     for name in contenders:
@@ -247,7 +253,7 @@ def main() -> None:
             wrong, worst = 0, 0.0
             for seed in range(args.networks if name != "relucent, float64" else min(args.networks, 5)):
                 net = degenerate(kind, seed)
-                truth = inner(extract_segments(net, start, stop, "exact").boundaries, start, stop)
+                truth = inner(extract_segments(net, (start, stop), rational=True).regions.boundaries, start, stop)
                 x, _ = run(contenders[name](net, start, stop))
                 x = None if x is None else inner(x, start, stop)
                 if x is None or len(x) != len(truth):

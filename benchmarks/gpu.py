@@ -13,7 +13,7 @@ what the first call takes in a fresh process, with CuPy's cache of compiled kern
 
 Writes gpu-NAME.json and gpu-NAME.md, NAME being that of the GPU, into benchmarks/results; there, what an earlier run on
 the same machine measured for other widths stays, so the widths can be measured one by one. A peer that is missing or
-breaks down is named. ``--device cpu`` tries the script where there is no GPU, with other engines and few networks: it
+breaks down is named. ``--device cpu`` tries the script where there is no GPU, with few networks and no kernel: it
 prints the tables and writes nothing.
 """
 
@@ -198,7 +198,7 @@ def main() -> None:
     parser.add_argument("--device", choices=("gpu", "cpu"), default="gpu", help="cpu tries the script without a GPU")
     args = parser.parse_args()
 
-    devices.choose(args.device)  # raises if there is no GPU
+    devices.choose_device(args.device)  # raises if there is no GPU
     networks = [1, *(args.networks or NETWORKS[args.device])]
     machine, names = [describe(), *devices.describe()], args.only
     for package in ("torch", "jax"):
@@ -208,7 +208,7 @@ def main() -> None:
             machine.append(f"{package} is not installed and left out")
             names = [name for name in names if not name.lower().startswith(package)]
     os.environ.update(XLA_PYTHON_CLIENT_PREALLOCATE="false", JAX_DEFAULT_MATMUL_PRECISION="highest")
-    os.environ["JAX_PLATFORMS"] = "cuda" if args.device == "gpu" else "cpu"  # no CPU behind our back
+    os.environ["JAX_PLATFORMS"] = "cuda" if args.device == "gpu" else "cpu"  # never the CPU, unnoticed
     spawn, pipes = get_context("spawn"), {}
     for name in names:
         counts = networks if name == "tinymlp, fused" else {*networks[:2], networks[-1]} if name in ON_MANY else {1}
@@ -235,7 +235,7 @@ def main() -> None:
                 problem = f"checks at width {width}: {type(error).__name__}: {error}"
                 results["problems"].append({"width": width, "problem": problem})
     if args.device == "cpu":
-        print('A trial on the CPU: nothing below was measured on a GPU, and "fused" is another engine.\n')
+        print('A trial on the CPU: nothing below was measured on a GPU, and "fused" is step by step.\n')
     print(report(machine, results, networks))
     if args.device == "gpu":
         write(machine, results, args.widths, networks)

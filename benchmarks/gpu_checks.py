@@ -29,26 +29,25 @@ def sizes(width: int) -> list[int]:
     return [1, width, width, width, 1]
 
 
-def engine(device: str) -> str:
-    """ "fused", or "samples" on the CPU."""
-    return "fused" if device == "gpu" else "samples"
+def fused(device: str) -> bool:
+    """Whether to insist on the kernel: on a GPU."""
+    return device == "gpu"
 
 
 def first_moment(width: int, networks: int, device: str) -> np.ndarray:
     """How far each network's M is from float64 after one step on the first batch, by its norm. M is the gradient then.
 
-    In float32 a sample on a unit's kink may fall on the other side; that moves a gradient by a thousandth of itself,
-    whatever computes it.
+    In float32 a sample on a unit's boundary may fall on the other side; that moves a gradient by a thousandth of
+    itself, whatever computes it.
     """
     found = Ensemble(sizes(width), range(networks))
     expected = Ensemble(sizes(width), range(networks), dtype=np.float64)
     expected.params = found.params
     batch, moments = Dataset(*(values[:BATCH] for values in data_of(SAMPLES))), []
-    for ensemble, how in ((found.to(device), engine(device)), (expected, "samples")):
+    for ensemble, how in ((found.to(device), fused(device)), (expected, False)):
         adam = Adam(LR)
-        tinymlp.train(ensemble, batch, 1, batch_size=BATCH, shuffle=False, optimizer=adam, engine=how)
-        sums, _ = adam.ahead(ensemble.params, 0)
-        moments.append(devices.move(sums, "cpu")[0].astype(np.float64))
+        tinymlp.train(ensemble, batch, 1, batch_size=BATCH, shuffle=False, optimizer=adam, fused=how)
+        moments.append(devices.move(adam.running_sums(ensemble.params), "cpu")[0].astype(np.float64))
     return np.linalg.norm(moments[0] - moments[1], axis=1) / np.linalg.norm(moments[1], axis=1)
 
 
@@ -67,11 +66,11 @@ def first_call(width: int, networks: int, device: str, cache: str) -> tuple[floa
         ensemble, adam = Ensemble(sizes(width), range(networks)).to(device), Adam(LR)
         began = perf_counter()
         losses = tinymlp.train(
-            ensemble, Dataset(*data_of(SAMPLES)), 5, batch_size=BATCH, optimizer=adam, engine=engine(device)
+            ensemble, Dataset(*data_of(SAMPLES)), 5, batch_size=BATCH, optimizer=adam, fused=fused(device)
         ).losses
         times.append(perf_counter() - began)
         digest = hashlib.sha256(losses.tobytes())
-        for array in (ensemble.params, adam.ahead(ensemble.params, 0)[0]):
+        for array in (ensemble.params, adam.running_sums(ensemble.params)):
             digest.update(devices.move(array, "cpu").tobytes())
         digests.add(digest.hexdigest())
     return compiled + times[0] - times[1], compiled, digests

@@ -30,7 +30,7 @@ LAUNCH = train_kernel.train
 
 
 class Fused:
-    """train(engine="fused"), which is on the CPU the engine "samples".
+    """train(fused=True); on the CPU it is step by step.
 
     Attributes
     ----------
@@ -40,7 +40,7 @@ class Fused:
 
     def __init__(self, net: MLP | Ensemble, x: np.ndarray, y: np.ndarray, device: str):
         self._net, self._data, self._adam = net.to(device), Dataset(x, y), tinymlp.Adam(LR)
-        self._engine = "fused" if device == "gpu" else "samples"
+        self._fused = device == "gpu"
         self._events, self.kernel = [], 0.0
         train_kernel.train = self._launch  # there is one contender in a process
 
@@ -57,7 +57,7 @@ class Fused:
         """Train on."""
         self._events.clear()
         history = tinymlp.train(
-            self._net, self._data, epochs, LR, BATCH, shuffle=False, optimizer=self._adam, engine=self._engine
+            self._net, self._data, epochs, batch_size=BATCH, shuffle=False, optimizer=self._adam, fused=self._fused
         )
         if self._events:
             cuda = devices.array_module("gpu").cuda
@@ -66,9 +66,10 @@ class Fused:
 
 
 def tinymlp_arrays(net: MLP, x: np.ndarray, y: np.ndarray, device: str) -> Train:
-    """train() as it comes, step by step with arrays."""
+    """train(fused=False), step by step with arrays."""
     moved, data, adam = net.to(device), Dataset(x, y), tinymlp.Adam(LR)
-    return lambda epochs: tinymlp.train(moved, data, epochs, LR, BATCH, shuffle=False, optimizer=adam).losses
+    how = {"batch_size": BATCH, "shuffle": False, "optimizer": adam, "fused": False}
+    return lambda epochs: tinymlp.train(moved, data, epochs, **how).losses
 
 
 def tinymlp_on_cpu(net: MLP, x: np.ndarray, y: np.ndarray, _: str) -> Train:

@@ -4,8 +4,8 @@ On the whole real line a network of one input with hidden widths n_1 ... n_L has
 can be built to have very many. Networks drawn at random do not: Kogan, Jananthan and Kepner (Complexity of
 one-dimensional ReLU DNNs, arXiv 2512.08091) prove that for wide ones, with He scaling and biases that are not zero, the
 expected number is sum(n_l) + 1 to first order. So (regions - 1) / units is about 1, whatever the depth: a hidden unit
-buys one kink. Here all regions are counted with certified arithmetic, for this initialization and for tinymlp's own; in
-about eight minutes.
+buys one boundary. Here all regions are counted, certified, for this initialization and for tinymlp's own; in about
+eight minutes.
 """
 
 import argparse

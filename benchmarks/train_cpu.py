@@ -91,7 +91,7 @@ def serve(name: str, pipe) -> None:
                     train = None
                     x, y = data_of(n)
                     if Path("/proc/self/clear_refs").exists():
-                        Path("/proc/self/clear_refs").write_text("5")  # VmHWM starts anew
+                        Path("/proc/self/clear_refs").write_text("5")  # VmHWM starts again
                     least, began = memory("VmRSS"), perf_counter()
                     train = CONTENDERS[name](MLP([1, width, width, width, 1], seed=0), x, y, batch)
                     built, began = perf_counter() - began, perf_counter()
@@ -134,10 +134,10 @@ class Contender:
 def expected_losses(name: str, width: int, n: int, batch: int, checked: int, seed: int = 0) -> np.ndarray:
     """Those of tinymlp in float64."""
     net = MLP([1, width, width, width, 1], seed=seed).astype(np.float64)
-    engine = "samples" if n <= 100_000 else "segments"  # the same to 1e-12, and quick
     adam = EarlyEps(LR) if name == "scikit-learn" else tinymlp.Adam(LR)
-    data = tinymlp.Dataset(*data_of(n))
-    return tinymlp.train(net, data, checked, batch_size=batch, shuffle=False, optimizer=adam, engine=engine).losses
+    samples = tinymlp.Dataset(*data_of(n))
+    data = samples if n <= 100_000 else tinymlp.Moments.of(samples)  # the same to 1e-12, and quick
+    return tinymlp.train(net, data, checked, batch_size=batch, shuffle=False, optimizer=adam).losses
 
 
 def compare(

@@ -55,14 +55,14 @@ def tinymlp_samples(net: MLP, x: np.ndarray, y: np.ndarray, batch: int) -> Train
 
 
 def tinymlp_segments(net: MLP, x: np.ndarray, y: np.ndarray, batch: int) -> Train:
-    """train(engine="segments"), float64; the moments are made before."""
+    """train() on Moments, float64; they are made before."""
     moments, adam = Moments.of(tinymlp.Dataset(x, y)), tinymlp.Adam(LR)
-    net, engine = net.astype(np.float64), "segments"
-    return lambda epochs: tinymlp.train(net, moments, epochs, LR, batch, False, adam, engine=engine).losses
+    net = net.astype(np.float64)
+    return lambda epochs: tinymlp.train(net, moments, epochs, batch_size=batch, shuffle=False, optimizer=adam).losses
 
 
 def naive_numpy(net: MLP, x: np.ndarray, y: np.ndarray, batch: int) -> Train:
-    """As one writes it first: a row a sample, a fresh array for every result, Adam parameter by parameter."""
+    """As one writes it first: one row per sample, a fresh array for every result, Adam parameter by parameter."""
     Ws, bs = [W.T.copy() for W in net.weights], [b.copy() for b in net.biases]
     params = Ws + bs
     ms, vs = [np.zeros_like(p) for p in params], [np.zeros_like(p) for p in params]
@@ -245,7 +245,7 @@ def _slices(sizes: Sequence[int]) -> list[tuple[slice, tuple[int, int]]]:
 def torch_tuned(net: MLP, x: np.ndarray, y: np.ndarray, batch: int) -> Train:
     """Tuned, by hand: no autograd, every result into an array made once, one fused Adam.
 
-    Multiplying by a mask of bool instead of ``threshold_backward``, views made anew in each step, and Adam operation by
+    Multiplying by a mask of bool instead of ``threshold_backward``, new views in each step, and Adam operation by
     operation made a step at width 10 take 2.5 times as long.
     """
     import torch
@@ -367,7 +367,7 @@ def jax_plain_params(net: MLP) -> list[np.ndarray]:
 
 
 def jax_plain_gradient() -> Callable:
-    """From (params, bx, by), a row a sample, to (loss, gradients), by value_and_grad."""
+    """From (params, bx, by), one row per sample, to (loss, gradients), by value_and_grad."""
     import jax
     from jax import numpy as jnp
 
@@ -382,7 +382,7 @@ def jax_plain_gradient() -> Callable:
 
 
 def jax_plain(net: MLP, x: np.ndarray, y: np.ndarray, batch: int) -> Train:
-    """lax.scan over the batches, a row a sample, weights and biases apart, gradients by value_and_grad."""
+    """lax.scan over the batches, one row per sample, weights and biases apart, gradients by value_and_grad."""
     shape = (-1, 1, batch, 1)
     return _jax_train(jax_plain_gradient(), jax_plain_params(net), x.reshape(shape), y.reshape(shape), 1)
 

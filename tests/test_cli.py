@@ -9,13 +9,14 @@ import time
 import numpy as np
 import pytest
 
+import tinymlp
 from tinymlp import MLP, extract_segments, sample, train
 from tinymlp.cli import main
 
 
 @pytest.fixture
 def saved(tmp_path):
-    """A hat on a slope: a cancelled switch at 3."""
+    """A hat on a slope: a cancelled boundary at 3."""
     net = MLP.from_weights(
         [[[1], [1], [1], [1], [1]], [[1, -2, 1, 1, -1]]], [[1, 0, -1, -3, -3], [0.5]], negative_slope=0.0
     )
@@ -39,7 +40,7 @@ def test_help_names_the_commands(capsys):
 def test_python_m_tinymlp():
     """Catches: a missing __main__, or a version that cannot be found."""
     out = subprocess.run([sys.executable, "-m", "tinymlp", "--version"], capture_output=True, text=True, check=True)
-    assert out.stdout.startswith("tinymlp ")
+    assert out.stdout == f"tinymlp {tinymlp.__version__}\n"
 
 
 def test_segments_table(saved, capsys):
@@ -47,9 +48,9 @@ def test_segments_table(saved, capsys):
     assert main(["segments", str(saved), "--interval", "-2", "5"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 1 + 4 + 1 + 1
-    assert lines[2].split() == ["1", "-1", "0", "1", "1.5", "-2", "0.1"]
+    assert lines[2].split() == ["1", "-1", "0", "1", "1.5", "-2", "0:1"]
     assert lines[4].split() == ["3", "1", "5", "0", "0.5"]
-    assert lines[5] == "no corner at 3, where 0.3 0.4 switch: cancelled"
+    assert lines[5] == "no breakpoint at 3, where 0:3 0:4 switch: cancelled"
     assert lines[-1] == "4 segments, 4 boundaries"
 
 
@@ -60,8 +61,9 @@ def test_segments_json(saved, capsys):
     f = extract_segments(MLP.load(saved))
     assert out["segments"][0] == {"start": None, "stop": -1.0, "slope": 0.0, "intercept": 0.5}
     assert [s["slope"] for s in out["segments"]] == f.slopes.tolist()
-    assert [b["x"] for b in out["boundaries"]] == f.boundaries.tolist()
-    assert out["boundaries"][-1] == {"x": 3.0, "owners": [[0, 3], [0, 4]], "jump": 0.0, "label": "cancelled"}
+    assert out == f.to_dict()
+    assert out["boundaries"][-1]["owners"] == [[0, 3], [0, 4]]
+    assert out["boundaries"][-1]["label"] == "cancelled"
 
 
 def test_fit(tmp_path, capsys):
@@ -77,7 +79,7 @@ def test_fit(tmp_path, capsys):
     same = MLP([1, 7, 7, 1], negative_slope=0.1, seed=4)
     train(same, sample("sine", (-2, 3), n=300), 12, batch_size=50, seed=4)
     assert (trained.params == same.params).all()
-    f = extract_segments(trained, -2, 3)
+    f = extract_segments(trained, (-2, 3))
     assert f"{len(f)} segments and {len(f.boundaries)} boundaries on (-2, 3)" in out
     assert "epoch    12" in out
     assert picture.read_bytes().startswith(b"\x89PNG")

@@ -1,11 +1,9 @@
-"""Samples, datasets and batches."""
+"""Samples and datasets."""
 
 import numpy as np
 import pytest
 
 from tinymlp import Dataset, sample
-from tinymlp.interval import grid
-from tinymlp.training.gradients import batches
 
 
 def test_samples_are_the_articles():
@@ -22,13 +20,6 @@ def test_noise_is_seeded_and_has_the_stated_deviation():
     assert (a.y != c.y).any()
     assert (a.x == clean.x).all()
     assert (a.y - clean.y).std() == pytest.approx(0.5, rel=0.03)
-
-
-@pytest.mark.parametrize("interval", [(1, 2, 3), 5, "ab", None, (1, 1), (2, 1), (0, float("nan")), (-np.inf, 0)])
-def test_bad_intervals(interval):
-    """Catches: an empty or infinite interval that yields samples all the same."""
-    with pytest.raises(ValueError, match="interval is"):
-        grid(interval, 10)
 
 
 def test_function_that_is_not_finite_says_where():
@@ -136,22 +127,3 @@ def test_a_dataset_keeps_its_numbers():
     data = Dataset(x, x)
     x[0] = np.nan
     assert data.x[0] == 0
-
-
-def test_batches_cover_every_sample_once():
-    """Catches: a dropped last batch, x and y shuffled apart, the same order every epoch."""
-    x = np.arange(10.0)[None]
-    rng = np.random.default_rng(0)
-    seen = [[(b.shape[1], b, c) for b, c in batches(x, x + 100, 4, rng.permutation(10))] for _ in range(2)]
-    for epoch in seen:
-        assert [n for n, *_ in epoch] == [4, 4, 2]
-        bx, by = (np.concatenate([b[i] for b in epoch], axis=1) for i in (1, 2))
-        assert sorted(bx[0]) == list(range(10))
-        assert (by == bx + 100).all()
-    assert (seen[0][0][1] != seen[1][0][1]).any()
-
-
-def test_batches_without_rng_are_slices():
-    """Catches: shuffling where the article has none."""
-    x = np.arange(5.0)[None]
-    assert [b[0].tolist() for b, _ in batches(x, x, 2)] == [[0, 1], [2, 3], [4]]

@@ -26,9 +26,9 @@ def test_unknown_name_lists_the_names():
     """Catches: a bare KeyError for a mistyped name."""
     for wrong in ("sinus", None, []):
         with pytest.raises(ValueError, match=r"function is .*: give a callable or one of linear, .* sine"):
-            functions.named(wrong)
+            functions.find_function(wrong)
 
 
 def test_callable_stays_itself():
     """Catches: a callable treated as a name."""
-    assert functions.named(math.floor) is math.floor
+    assert functions.find_function(math.floor) is math.floor

@@ -3,6 +3,7 @@
 import matplotlib as mpl
 import numpy as np
 import pytest
+from support.networks import hat
 
 mpl.use("Agg")
 
@@ -11,10 +12,6 @@ from matplotlib.colors import to_hex
 from tinymlp import MLP, Ensemble, History, detect_segments, extract_segments, plot, sample, train
 
 NET = MLP([1, 10, 10, 10, 1], seed=1)
-
-
-def hat():
-    return MLP.from_weights([[[1], [1], [1]], [[1, -2, 1]]], [[1, 0, -1], [0]])
 
 
 @pytest.fixture
@@ -27,8 +24,8 @@ def lines_by_label(ax):
     return {line.get_label(): line for line in ax.lines}
 
 
-def test_exact_draws_every_corner(ax):
-    """Catches: a line through grid points instead of corners, corners left out, an unclipped interval."""
+def test_exact_draws_every_breakpoint(ax):
+    """Catches: a line through grid points instead of breakpoints, breakpoints left out, an unclipped interval."""
     assert plot.segments(hat(), (-2, 0.5), ax=ax) is ax
     lines = lines_by_label(ax)
     assert lines["3 segments"].get_xydata().tolist() == [[-2, 0], [-1, 0], [0, 1], [0.5, 0.5]]
@@ -38,18 +35,18 @@ def test_exact_draws_every_corner(ax):
 
 
 def test_exact_colours_by_layer(ax):
-    """Catches: corners given to another layer than their owner's."""
-    f = extract_segments(NET, -3, 3)
+    """Catches: breakpoints given to another layer than their owner's."""
+    f = extract_segments(NET, (-3, 3))
     plot.segments(f, (-3, 3), ax=ax)
     for layer in range(3):
         line = lines_by_label(ax)[f"layer {layer}"]
-        own = [x for x, owners in zip(f.breakpoints, f.owners, strict=True) if owners[0][0] == layer]
+        own = [b.x for b in f.boundaries if b.owners[0][0] == layer]
         assert len(f.breakpoints) == len(f.boundaries)
         assert line.get_xdata().tolist() == own
         assert line.get_color() == plot.LAYER_COLORS[layer]
 
 
-def test_a_corner_of_several_owners_has_the_first_ones_colour(ax):
+def test_a_breakpoint_of_several_owners_has_the_first_ones_colour(ax):
     """Catches: the last owner taken."""
     net = MLP.from_weights([[[1]], [[1]], [[1]]], [[0], [0], [0]])  # relu(relu(x))
     plot.segments(net, (-1, 1), ax=ax)
@@ -60,25 +57,25 @@ def test_a_corner_of_several_owners_has_the_first_ones_colour(ax):
 def test_exact_without_colours(ax):
     """Catches: by_layer ignored."""
     plot.segments(NET, (-3, 3), ax=ax, by_layer=False)
-    f = extract_segments(NET, -3, 3)
+    f = extract_segments(NET, (-3, 3))
     assert lines_by_label(ax)["breakpoints"].get_xdata().tolist() == f.breakpoints.tolist()
 
 
-def test_boundaries_without_a_bend_are_hollow(ax):
-    """Catches: a switch that changes nothing drawn as a corner, or not at all."""
+def test_boundaries_that_are_no_breakpoints_are_hollow(ax):
+    """Catches: a boundary where the slope does not change drawn as a breakpoint, or not at all."""
     net = MLP.from_weights([[[1], [1], [1]], [[1, -1, 1]]], [[0, 0, -2], [0]])
     plot.segments(net, (-1, 3), ax=ax)
-    silent = lines_by_label(ax)["no bend"]
-    assert silent.get_xydata().tolist() == [[0, 0]]
-    assert silent.get_markerfacecolor() == "none"
+    hollow = lines_by_label(ax)["no breakpoint"]
+    assert hollow.get_xydata().tolist() == [[0, 0]]
+    assert hollow.get_markerfacecolor() == "none"
     assert lines_by_label(ax)["layer 0"].get_xdata().tolist() == [2]
 
 
 def test_article_style(ax):
     """Catches: other colours, another order, bold at another place, gaps, points in two segments or in none."""
-    seen = detect_segments(NET, -2, 5)
+    seen = detect_segments(NET, (-2, 5))
     plot.segments(NET, (-2, 5), ax=ax, style="article")
-    assert len(ax.lines) == seen.count > 6
+    assert len(ax.lines) == len(seen) > 6
     expected = [to_hex(color) for color in "rgbck"]
     for k, line in enumerate(ax.lines):
         assert to_hex(line.get_color()) == expected[k % 5]
@@ -92,7 +89,7 @@ def test_article_style(ax):
 def test_article_style_with_other_points(ax):
     """Catches: points and epsilon that do not reach the detector."""
     plot.segments(NET, (-2, 5), ax=ax, style="article", points=50, epsilon=0.1)
-    assert len(ax.lines) == detect_segments(NET, -2, 5, points=50, epsilon=0.1).count
+    assert len(ax.lines) == len(detect_segments(NET, (-2, 5), points=50, epsilon=0.1))
 
 
 @pytest.mark.parametrize("style", ["exact", "article"])

@@ -1,6 +1,7 @@
 """train(): epochs over batches."""
 
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import nullcontext
 from numbers import Integral
 from typing import Any, Literal
 
@@ -121,13 +122,14 @@ def train(
     recorder = Recorder(net, training, wanted, batch_size)
     stops = sorted({*wanted, epochs})
     try:
-        with blas_threads(max(_sizes(net))), tqdm(total=epochs, unit="epoch", disable=not progress) as bar:
+        with blas_threads(max(_sizes(net))), tqdm(total=epochs, unit="epoch") if progress else nullcontext() as bar:
             while recorder.epoch < epochs:
                 stop = recorder.epoch + 1 if callback else next(s for s in stops if s > recorder.epoch)
                 count = min(stop - recorder.epoch, training.most)
                 with np.errstate(all="ignore"):
                     recorder.add(training.epochs(count))
-                bar.update(count)
+                if bar is not None:
+                    bar.update(count)
                 if callback is not None:
                     callback(recorder.epoch, net, recorder.latest_loss())
             return recorder.history()

@@ -1,0 +1,27 @@
+"""Ensemble: many networks, one matrix."""
+
+import pytest
+
+from tinymlp import MLP, Ensemble
+
+
+def test_ensemble_rows_are_the_networks():
+    """Catches: rows that are copies, or that start unlike the single network of that seed."""
+    nets = Ensemble([1, 4, 2], seeds=[7, 3], negative_slope=0.1)
+    assert nets.params.shape == (2, 18)
+    assert len(nets) == 2
+    for k, seed in enumerate([7, 3]):
+        assert (nets[k].params == MLP([1, 4, 2], seed=seed).params).all()
+        assert nets[k].negative_slope == 0.1
+        assert nets[k] is nets.nets[k]
+    nets[1].params[:] = 0
+    assert not nets.params[1].any()
+    assert nets([1.0, 2.0, 3.0]).shape == (2, 3, 2)
+
+
+def test_ensemble_of_none():
+    """Catches: an ensemble without networks."""
+    with pytest.raises(ValueError, match=r"seeds is 10: .* range\(10\)"):
+        Ensemble([1, 1], seeds=10)
+    with pytest.raises(ValueError, match="seeds is empty"):
+        Ensemble([1, 1], seeds=[])

@@ -1,0 +1,180 @@
+"""PiecewiseLinear, the function object."""
+
+import json
+
+import numpy as np
+import pytest
+from support.networks import hat, relu_of, stack
+from support.oracle import column
+
+from tinymlp import MLP, extract_segments
+
+INF = np.inf
+
+
+def test_boundaries():
+    """Catches: attributes of one boundary given to another."""
+    net = stack(
+        ([[1], [1], [1], [1]], [0, -1, -1, -2]), ([[1, 0.5, -0.5, 0], [0, 0, 0, 1]], [0, -9e9]), ([[2, 1]], [0])
+    )
+    f = extract_segments(net, (-5, 5), rational=True)
+    assert f.boundaries == [
+        (0.0, 5e-324, [(0, 0), (1, 0)], 2.0, "visible", 0),
+        (1.0, 2.0**-53, [(0, 1), (0, 2)], 0.0, "cancelled", 1),
+        (2.0, 2.0**-52, [(0, 3)], 0.0, "unheard", 2),
+    ]
+    assert [b.fraction for b in extract_segments(net, (-5, 5)).boundaries] == [None] * 3
+
+
+@pytest.mark.parametrize("rational", [False, True])
+def test_a_clip_at_a_boundary_is_not_certified(rational):
+    """Catches: a boundary lost by clipping to the ends that are there; a count that float64 decided, certified."""
+    net = relu_of((3, -1))  # its kink, 1/3, is a little more than the float 1/3
+    for f in (
+        extract_segments(net, (1 / 3, 5), rational=rational),
+        extract_segments(net, (1 / 3, 5), rational=rational).clip((1 / 3, 5)),
+    ):
+        assert len(f.boundaries) == 1
+        assert f.certified
+    whole = extract_segments(net, rational=rational)
+    assert not whole.clip((1 / 3, 5)).certified
+    assert not whole.clip((-5, 1 / 3)).certified
+    assert whole.clip((0, 5)).certified
+    assert len(whole.clip((0, 5)).boundaries) == len(whole.clip((-INF, INF)).boundaries) == 1
+
+
+def test_hat():
+    """Catches: segments shifted by one, intercepts at the wrong place, jumps of the wrong sign."""
+    f = extract_segments(hat())
+    assert f.breakpoints.tolist() == [-1, 0, 1]
+    assert f.slopes.tolist() == [0, 1, -1, 0]
+    assert f.intercepts.tolist() == [0, 1, 1, 0]
+    assert f.jumps.tolist() == [1, -2, 1]
+    assert column(f, "owners") == [[(0, 0)], [(0, 1)], [(0, 2)]]
+    assert len(f) == 4
+    assert list(f)[1] == (-1, 0, 1, 1)
+    assert [s.stop for s in f] == [-1, 0, 1, INF]
+    assert repr(f) == "PiecewiseLinear(4 segments, 3 boundaries on (-inf, inf))"
+
+
+def test_call():
+    """Catches: a value taken from the neighbouring segment; lost shapes; silent extrapolation."""
+    f = extract_segments(hat(), (-3, 2))
+    x = np.array([[-3, -1, -0.5], [0, 0.25, 2]])
+    assert f(x).tolist() == [[0, 0, 0.5], [1, 0.75, 0]]
+    assert f(0.5).shape == ()
+    assert extract_segments(hat())([-INF, INF]).tolist() == [0, 0]
+    with pytest.raises(ValueError, match=r"x holds 2\.5, outside of \[-3"):
+        f([0, 2.5])
+    with pytest.raises(ValueError, match="x holds nan"):
+        f(np.nan)
+
+
+def test_integral():
+    """Catches: breakpoints inside the interval that are skipped; ends that are turned round."""
+    f = extract_segments(hat())
+    assert f.integral((-10, 10)) == 1
+    assert f.integral((-0.5, 0.5)) == 0.75
+    with pytest.raises(ValueError, match="finite"):
+        f.integral((0, INF))
+    with pytest.raises(ValueError, match="outside"):
+        f.clip((-1, 1)).integral((-2, 0))
+
+
+def test_integral_is_the_limit_of_sums():
+    """Catches: any error of the integral on a real network."""
+    net = MLP([1, 10, 10, 1], seed=3, dtype=np.float64)
+    x = -4 + (np.arange(400_000) + 0.5) / 400_000 * 9
+    assert extract_segments(net).integral((-4, 5)) == pytest.approx(net(x).mean() * 9, rel=1e-8)
+
+
+def test_clip():
+    """Catches: breakpoints on the new ends kept, segments that belong to others, owners out of step."""
+    f = extract_segments(hat())
+    g = f.clip((-1, 0.5))
+    assert g.interval == (-1, 0.5)
+    assert g.breakpoints.tolist() == [0]
+    assert g.slopes.tolist() == [1, -1]
+    assert column(g, "owners") == [[(0, 1)]]
+    assert g.clip((-5, 5)).breakpoints.tolist() == [0]  # clipping cannot widen
+    assert f.clip((2, 3)).slopes.tolist() == [0]
+    assert f.clip((-0.5, 1)).slopes.tolist() == [1, -1]
+    with pytest.raises(ValueError, match="nothing in common"):
+        g.clip((1, 2))
+    with pytest.raises(ValueError, match="interval is"):
+        g.clip((1, 0))
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_clip_is_extraction_on_the_smaller_interval(seed):
+    """Catches: a clip that differs from the truth in anything."""
+    net = MLP([1, 10, 10, 10, 1], seed=seed, negative_slope=0.1 * (seed % 2))
+    f, g = extract_segments(net).clip((-1, 2)), extract_segments(net, (-1, 2))
+    for name in ("x", "owners", "label"):
+        assert column(f, name) == column(g, name)
+    assert f.slopes == pytest.approx(g.slopes, rel=1e-13)
+    assert f.intercepts == pytest.approx(g.intercepts, rel=1e-12, abs=1e-14)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_solve(seed):
+    """Catches: a solution left out, found twice, outside of its segment, or of another height."""
+    net = MLP([1, 8, 8, 1], seed=seed, dtype=np.float64)
+    f = extract_segments(net, (-5, 5))
+    x = np.linspace(-5, 5, 100_001)
+    low, high = f.minimum().y, f.maximum().y
+    for y in low + (high - low) * np.array([0.1, 0.37, 0.9]):
+        found = f.solve(y)
+        assert f(found) == pytest.approx(np.full(len(found), y), abs=1e-12)
+        signs = np.sign(net(x) - y)
+        assert len(found) == (signs[1:] != signs[:-1]).sum() > 0
+        assert (np.diff(found) > 0).all()
+
+
+def test_solve_at_breakpoints_and_on_flat_segments():
+    """Catches: a breakpoint found once from either side; one x of a whole segment; nothing at infinity."""
+    f = extract_segments(hat())
+    assert f.solve(1).tolist() == [0]
+    assert f.solve(0.25).tolist() == [-0.75, 0.75]
+    assert f.solve(0).tolist() == [-INF, -1, 1, INF]
+    assert f.clip((-0.5, 3)).solve(0).tolist() == [1, 3]
+    assert f.solve(2).tolist() == f.solve(-1e-9).tolist() == []
+    assert extract_segments(relu_of((1, 0))).solve(3).tolist() == [3]
+    for y in (np.nan, INF):
+        with pytest.raises(ValueError, match="give a finite number"):
+            f.solve(y)
+
+
+def test_minimum_and_maximum():
+    """Catches: an extremum inside a segment, an end left out, an infinite x where a finite one will do."""
+    f = extract_segments(hat())
+    assert f.maximum() == (0, 1)
+    assert f.minimum() == (-1, 0)
+    assert f.clip((0.25, 0.5)).maximum() == (0.25, 0.75)
+    assert f.clip((0.25, 0.5)).minimum() == (0.5, 0.5)
+    slope = extract_segments(relu_of((1, 0)))
+    assert slope.maximum() == (INF, INF)
+    assert slope.minimum() == (0, 0)
+    assert extract_segments(MLP.from_weights([[[0]]], [[3]])).minimum() == (-INF, 3)
+
+
+def test_to_dict_is_json():
+    """Catches: infinity, a fraction or a NumPy number that JSON cannot hold; a key that is missing."""
+    whole = extract_segments(hat(), rational=True).to_dict()
+    assert json.loads(json.dumps(whole, allow_nan=False)) == whole
+    assert whole["interval"] == [None, None]
+    assert whole["certified"] is True
+    assert whole["segments"][0] == {"start": None, "stop": -1.0, "slope": 0.0, "intercept": 0.0}
+    third = extract_segments(relu_of((3, -1)), (0, 1), rational=True).to_dict()
+    assert third["interval"] == [0.0, 1.0]
+    (boundary,) = third["boundaries"]
+    assert boundary.pop("error") > 0
+    assert boundary == {"x": 1 / 3, "owners": [[0, 0]], "jump": 3.0, "label": "visible", "fraction": "1/3"}
+
+
+def test_two_numbers_get_the_tuple():
+    """Catches: a bare TypeError where somebody gives an interval as two numbers."""
+    f = extract_segments(hat())
+    for method in (f.clip, f.integral):
+        with pytest.raises(TypeError, match=r"\(\) got 0, 1: give the interval as one tuple, \(0, 1\)"):
+            method(0, 1)

@@ -1,0 +1,146 @@
+"""Moments against the sums that they stand for, in rational numbers."""
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+from tinymlp import Dataset, Moments, sample
+
+
+def exact_loss(x, y, edges, lines):
+    """The mean squared error and its gradient by the lines, sample by sample, in rational numbers; y (n, outputs)."""
+    size = y.size
+    loss, gradient = Fraction(0), np.full(lines.shape, Fraction(0), object)
+    region = np.clip(np.searchsorted(edges, x, "right") - 1, 0, len(edges) - 2)
+    for xi, yi, r in zip(map(Fraction, x.tolist()), y.tolist(), region.tolist(), strict=True):
+        for k, target in enumerate(yi):
+            p, q = map(Fraction, lines[:, r, k].tolist())
+            residual = p * xi + q - Fraction(target)
+            loss += residual**2 / size
+            gradient[0, r, k] += 2 * residual * xi / size
+            gradient[1, r, k] += 2 * residual / size
+    return float(loss), gradient.astype(float)
+
+
+def random_case(rng, n, regions, outputs=1, low=-5.0, high=5.0):
+    x = rng.uniform(low, high, n)
+    y = rng.normal(size=(n, outputs))
+    edges = np.array([x.min(), *np.sort(rng.uniform(low, high, regions - 1)), x.max()])
+    return x, y, edges, rng.normal(size=(2, regions, outputs))
+
+
+@pytest.mark.parametrize("outputs", [1, 3])
+@pytest.mark.parametrize("seed", range(5))
+def test_loss_and_gradient(seed, outputs):
+    """Catches: a wrong term or factor, samples that were not sorted, the mean over samples alone, a lost centre."""
+    x, y, edges, lines = random_case(np.random.default_rng(seed), 200, 12, outputs)
+    loss, gradient = Moments.of(Dataset(x, y if outputs > 1 else y[:, 0])).loss(edges, lines)
+    expected_loss, expected = exact_loss(x, y, edges, lines)
+    assert loss == pytest.approx(expected_loss, rel=1e-14)
+    assert gradient == pytest.approx(expected, rel=1e-12, abs=1e-15)
+
+
+def test_gradient_is_the_derivative_of_the_loss():
+    """Catches: a gradient that belongs to another loss; the loss is a quadratic, so central differences are exact."""
+    x, y, edges, lines = random_case(np.random.default_rng(1), 100, 6)
+    moments = Moments.of(Dataset(x, y[:, 0]))
+    _, gradient = moments.loss(edges, lines)
+    for place in np.ndindex(lines.shape):
+        step = np.zeros_like(lines)
+        step[place] = 0.5
+        difference = moments.loss(edges, lines + step)[0] - moments.loss(edges, lines - step)[0]
+        assert gradient[place] == pytest.approx(difference, abs=1e-13)
+
+
+def test_far_from_the_origin():
+    """Catches: sums that are not centred: x^2 would leave 4 digits of a spread of 1 at a million, y^2 likewise."""
+    x, y, edges, lines = random_case(np.random.default_rng(2), 300, 5, low=1e6, high=1e6 + 1)
+    y += 1e6
+    lines[1] += 1e6 - lines[0] * 1e6
+    loss, gradient = Moments.of(Dataset(x, y[:, 0])).loss(edges, lines)
+    expected_loss, expected = exact_loss(x, y, edges, lines)
+    assert loss == pytest.approx(expected_loss, rel=1e-9)  # lines of height 1e6 are themselves no better than 1e-10
+    assert gradient == pytest.approx(expected, rel=1e-9)
+
+
+def test_an_outlier_far_away():
+    """Catches: a centre that one sample drags along, and with it all digits."""
+    rng = np.random.default_rng(8)
+    x = np.append(rng.uniform(-5, 5, 200), -1e9)
+    y = np.append(np.sin(x[:-1]), 0.0)
+    edges, lines = np.array([-1e9, -5, 1, x.max()]), np.array([[[0.0], [0.3], [-0.2]], [[1.0], [0], [0.5]]])
+    loss, gradient = Moments.of(Dataset(x, y)).loss(edges, lines)
+    expected_loss, expected = exact_loss(x, y[:, None], edges, lines)
+    assert loss == pytest.approx(expected_loss, rel=1e-13)
+    assert gradient == pytest.approx(expected, rel=1e-12)
+
+
+def test_a_line_that_is_not_a_number():
+    """Catches: a limit at 0 that turns NaN into a perfect fit."""
+    assert np.isnan(Moments.of(sample("exp", n=9)).loss(np.array([-5.0, 4]), np.full((2, 1, 1), np.nan))[0])
+
+
+@pytest.mark.parametrize("batch_size", [1, 3, 50, 64, 1000, None])
+def test_batches_are_runs_of_sorted_samples(batch_size):
+    """Catches: batches that overlap, lose samples, or take samples of a neighbour with the same x."""
+    rng = np.random.default_rng(4)
+    x, y = np.round(rng.uniform(-3, 3, 200), 1), rng.normal(size=200)
+    order = np.argsort(x, kind="stable")
+    size = batch_size or 200
+    batches = Moments.of(Dataset(x, y)).batches(batch_size)
+    assert len(batches) == -(-200 // size)
+    for k, batch in enumerate(batches):
+        chosen = order[k * size : (k + 1) * size]
+        start, stop = batch.interval
+        assert batch.weight == len(chosen)
+        assert start == x[chosen[0]]
+        assert start < stop
+        assert stop == x[chosen[-1]] or (stop == np.nextafter(start, 9) and x[chosen[-1]] == start)
+        edges, lines = np.array([start, (start + stop) / 2, stop]), rng.normal(size=(2, 2, 1))
+        loss, gradient = batch.loss(edges, lines)
+        expected_loss, expected = exact_loss(x[chosen], y[chosen, None], edges, lines)
+        assert loss == pytest.approx(expected_loss, rel=1e-13)
+        assert gradient == pytest.approx(expected, rel=1e-12, abs=1e-14)
+
+
+def test_a_perfect_fit_has_no_negative_loss():
+    """Catches: rounding that makes a mean of squares negative (without a limit at 0, in 7 of these 40)."""
+    rng = np.random.default_rng(7)
+    for _ in range(40):
+        x, p, q = rng.uniform(-5, 5, 50), rng.normal(), rng.normal()
+        moments = Moments.of(Dataset(x, p * x + q))
+        start, stop = moments.interval
+        loss, gradient = moments.loss(np.array([start, 1.0, stop]), np.array([[[p], [p]], [[q], [q]]]))
+        assert 0 <= loss < 1e-13
+        assert np.abs(gradient).max() < 1e-13
+
+
+@pytest.mark.parametrize("name", ["linear", "exp", "exp_neg", "sine", "step", "shifted_step"])
+def test_a_function_is_the_limit_of_its_samples(name):
+    """Catches: integrals of another function, or not divided by the length; the difference falls as 1 / n."""
+    rng = np.random.default_rng(5)
+    edges, lines = np.array([-3.0, -1, 0.7, 4]), rng.normal(size=(2, 3, 1))
+    loss, gradient = Moments.of_function(name, (-3, 4)).loss(edges, lines)
+    errors = []
+    for n in (1000, 8000):
+        loss_n, gradient_n = Moments.of(sample(name, (-3, 4), n)).loss(edges, lines)
+        errors.append([abs(loss_n - loss), np.abs(gradient_n - gradient).max()])
+    size = np.array([loss, np.abs(gradient).max()])
+    assert (np.array(errors[0]) < 0.02 * size).all()
+    assert (np.array(errors[1]) < 0.25 * np.array(errors[0]) + 1e-12).all()
+
+
+def test_what_is_refused():
+    """Catches: bad input that fails late, or not at all."""
+    with pytest.raises(TypeError, match=r"data is a ndarray: give a Dataset"):
+        Moments.of(np.zeros(3))
+    with pytest.raises(ValueError, match=r"data has 2 inputs: Moments need one"):
+        Moments.of(Dataset(np.zeros((5, 2)), np.zeros(5)))
+    with pytest.raises(ValueError, match="too large for float64"):
+        Moments.of(Dataset([0.0, 1e200], [0.0, 1]))
+    with pytest.raises(ValueError, match=r"batch_size is 10, but a function has no samples"):
+        Moments.of_function("sine", (0, 1)).batches(10)
+    for start, stop in [(1, 1), (2, 1), (0, np.inf), (np.nan, 1)]:
+        with pytest.raises(ValueError, match="interval"):
+            Moments.of_function("sine", (start, stop))
