@@ -3,25 +3,41 @@ PYTHON ?= python3
 BIN = .venv/bin
 
 .DELETE_ON_ERROR:
-.PHONY: article test kernels examples lint clean
+.DEFAULT_GOAL = help
+.PHONY: help article test kernels examples lint package dev clean
 
-article: .venv/installed
+help: ## tell what there is
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+article: .venv/installed ## run the article's experiments: a page of pictures and counts in article/index.html
 	$(BIN)/tinymlp article
 
-test: .venv/installed-test
-	$(BIN)/python -m pytest
+test: .venv/installed-test ## run the tests, on all processors
+	$(BIN)/python -m pytest -n auto
 
-kernels: .venv/installed-kernels
-	$(BIN)/python -m pytest tests/gpu --require-compilers -m "not gpu"
+kernels: .venv/installed-kernels ## test the CUDA sources without a GPU: on the CPU, and by NVIDIA's compiler
+	$(BIN)/python -m pytest tests/gpu -m "not gpu" --require-compilers -n auto
 	$(BIN)/python tests/gpu/remove_barriers.py
 
-examples: .venv/installed-examples
+examples: .venv/installed-examples ## run the example on scikit-learn's digits
 	$(BIN)/python examples/digits.py --picture .venv/digits.png
 
-lint: .venv/installed-lint
+lint: .venv/installed-lint ## check style and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+package: .venv/bin/python ## build the sdist and the wheel, and try the wheel in an environment of its own
+	rm -rf dist .venv/wheel
+	$(BIN)/python -m pip install --quiet build
+	$(BIN)/python -m build --outdir dist .
+	$(PYTHON) -m venv .venv/wheel
+	.venv/wheel/bin/python -m pip install --quiet dist/*.whl
+	cd .venv && wheel/bin/tinymlp --version && wheel/bin/tinymlp fit exp --epochs 2
+	cd .venv && wheel/bin/python -c "from tinymlp.gpu import kernels; [kernels.source(f) for f in ('layer', 'adam', 'train')]"
+
+dev: .venv/installed-dev ## install all that a developer needs, and the hooks that run before a commit
+	$(BIN)/pre-commit install
 
 .venv/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit("tinymlp needs Python 3.11 or newer, this is " + sys.version) if sys.version_info < (3, 11) else 0'
@@ -35,5 +51,5 @@ lint: .venv/installed-lint
 	$(BIN)/python -m pip install --quiet --editable '.[$*]'
 	touch $@
 
-clean:
-	rm -rf .venv article article-only
+clean: ## remove .venv and what was made
+	rm -rf .venv dist article article-only
