@@ -1,9 +1,10 @@
 # %% [markdown]
 # # 1. Bend a line
 #
-# **You will** build a network of one hidden unit by hand, find its corner with a pencil, and check it against tinymlp.
+# **You will** build a network of one hidden unit by hand, find its breakpoint with a pencil, and check it against
+# tinymlp.
 #
-# **You will learn** that a ReLU unit is a straight line with a bend in it: where it bends, and by how much.
+# **You will learn** where a ReLU unit bends a straight line, and by how much.
 #
 # **You need** Python, NumPy, and the straight line y = a x + b.
 
@@ -49,36 +50,38 @@ assert np.allclose(net(x), one_unit(x, w, b, v, c))
 # ## Where does it bend?
 #
 # The unit switches where w x + b = 0, so at x = -b/w. On the side where it is off, y = c: a flat line. On the other
-# side y = v (w x + b) + c: a line of slope v w. With w > 0 the unit is on to the right of its corner, with w < 0 to
-# the left. Seen from left to right the slope changes by v w in the first case, and by 0 - v w in the second: in both
-# by v |w|.
+# side y = v (w x + b) + c: a line of slope v w. An x at which the slope of the output changes is a *breakpoint*. With
+# w > 0 the unit is on to the right of it, with w < 0 to the left. Seen from left to right the slope changes by v w in
+# the first case, and by 0 - v w in the second: in both by v |w|.
 
 
 # %%
-def corner(w, b, v):
-    """Where the network bends, and how much its slope changes there, from left to right."""
+def by_pencil(w, b, v):
+    """Where the slope of the network changes, and by how much, from left to right."""
     return -b / w, v * abs(w)
 
 
 # %% [markdown]
-# tinymlp finds the same from the weights. A `breakpoint` is an x where the slope of the output changes, the `jump` is
-# by how much, and each boundary has `owners`: the hidden units (layer, unit) that switch there.
+# tinymlp finds the same from the weights. `f.boundaries` lists every x at which a unit switches on or off, in order of
+# x. Each boundary has a `jump`, by how much the slope changes there, and `owners`, the hidden units (layer, unit) that
+# switch there. Those whose slope changes are the breakpoints; `f.breakpoints` and `f.jumps` are arrays of them alone.
 
 # %%
 f = extract_segments(net)
-assert (f.breakpoints[0], f.jumps[0]) == corner(w, b, v)
-assert f.owners == [[(0, 0)]]
+first = f.boundaries[0]
+assert (first.x, first.jump) == by_pencil(w, b, v)
+assert first.owners == [(0, 0)]
 
 rng = np.random.default_rng(0)
 for w, b, v, c in rng.normal(size=(100, 4)):
     f = extract_segments(MLP.from_weights([[[w]], [[v]]], [[b], [c]]))
-    assert np.allclose((f.breakpoints[0], f.jumps[0]), corner(w, b, v))
-    assert len(f) == 2  # one corner, two straight segments
+    assert np.allclose((f.breakpoints[0], f.jumps[0]), by_pencil(w, b, v))
+    assert len(f) == 2  # one breakpoint, two straight segments
 
 # %% [markdown]
 # ## Units add up
 #
-# Several units in one layer are summed: each brings a corner of its own, and between corners everything is straight.
+# Several units in one layer are summed: each brings a breakpoint of its own, and between them everything is straight.
 # Three of them make a hat: up at -1, down twice as steeply at 0, level again at 1.
 
 # %%
@@ -88,7 +91,7 @@ assert f.breakpoints.tolist() == [-1, 0, 1]
 assert f.slopes.tolist() == [0, 1, -1, 0]
 
 ax = plot.segments(hat, (-2, 2))
-ax.set_title("three units, three corners, four segments")
+ax.set_title("three units, three breakpoints, four segments")
 ax.legend()
 ax.figure.savefig("01_hat.png")
 

@@ -53,15 +53,15 @@ x = np.linspace(0, 1, 1001)
 assert np.allclose(sawtooth(3)(x), tent(tent(tent(x))))
 
 for layers in range(1, 11):
-    f = extract_segments(sawtooth(layers), 0, 1)
+    f = extract_segments(sawtooth(layers), (0, 1))
     print(f"{2 * layers:2} units in {layers:2} layers: {len(f):4} segments")
     assert len(f) == 2**layers
 
 # %% [markdown]
 # ## Width adds, depth multiplies
 #
-# One layer of n units has at most n corners, so n + 1 segments. Twenty units side by side: 21. The same twenty units in
-# ten layers: 1024. Each layer's units cross zero anew on *every* piece that the layers below have made.
+# One layer of n units has at most n breakpoints, so n + 1 segments. Twenty units side by side: 21. The same twenty
+# units in ten layers: 1024. The units of a layer cross zero on *every* piece that the layers before it have made.
 
 # %%
 wide = MLP([1, 20, 1], dtype=np.float64)
@@ -95,7 +95,7 @@ for layers in (1, 2, 3, 5):
 #
 # 1. Make every fold only 0.9 high: 0.9 tent(x). How many of the 64 segments do six of them leave? Why are there fewer?
 # 2. Make a network with 8 segments on (0, 1) from one hidden layer only. How many units does it need at least?
-# 3. With `negative_slope=1` a leaky ReLU is no bend at all. How many boundaries and how many segments has a network of
+# 3. With `negative_slope=1` a leaky ReLU bends nothing. How many boundaries and how many segments has a network of
 #    three layers of 10 then, and why do these differ?
 #
 # Solutions: `solutions/02_stack_layers.py`.

@@ -72,7 +72,7 @@ def my_train(net, optimizer, steps):
 
 mine, theirs = (MLP([1, 10, 10, 10, 1], dtype=np.float64) for _ in range(2))
 my_losses = my_train(mine, MyAdam(lr=0.01), 300)
-history = train(theirs, data, 300, batch_size=1000, shuffle=False, optimizer=Adam(lr=0.01))
+history = train(theirs, data, 300, batch_size=len(data), shuffle=False, optimizer=Adam(lr=0.01))
 print(f"after 300 steps: my loss {my_losses[-1]:.6f}, tinymlp's {history.losses[-1]:.6f}")
 assert np.allclose(my_losses[:50], history.losses[:50], rtol=1e-9)
 
@@ -87,8 +87,8 @@ assert np.allclose(my_losses[:50], history.losses[:50], rtol=1e-9)
 # %%
 runs = {}
 for name, optimizer, batch_size in [
-    ("gradient descent, lr 0.1", SGD(lr=0.1), 1000),
-    ("Adam, lr 0.01", Adam(lr=0.01), 1000),
+    ("gradient descent, lr 0.1", SGD(lr=0.1), len(data)),
+    ("Adam, lr 0.01", Adam(lr=0.01), len(data)),
     ("Adam, lr 0.01, batches of 100", Adam(lr=0.01), 100),
 ]:
     runs[name] = train(MLP([1, 10, 10, 10, 1]), data, 200, batch_size=batch_size, optimizer=optimizer)

@@ -17,7 +17,7 @@ def loss_and_gradient(net):
     return backward(net, y, memory, layer_views(gradient, net.sizes)), gradient
 
 
-# 1. The bend on the way forward, and its slope on the way back.
+# 1. The leaky ReLU on the way forward, and its slope on the way back.
 leaky = MLP([1, 8, 8, 1], negative_slope=0.1, dtype=np.float64)
 a, given = x, []
 for W, b in zip(leaky.weights, leaky.biases, strict=True):
@@ -33,8 +33,7 @@ for ours, theirs in zip(dWs, layer_views(gradient, leaky.sizes), strict=True):
     assert np.allclose(ours, theirs[:, :-1])
 
 # 2. Its gradient is exactly zero, in every weight that leads to it and from it: nothing moves it any more, as long as
-#   the
-# layers below do not bring it samples on which it is on. This is how networks freeze.
+#    the layers before do not bring it samples on which it is on. This is how networks freeze.
 net = MLP([1, 8, 8, 1], dtype=np.float64)
 net.biases[0][3] = -100
 _, gradient = loss_and_gradient(net)
@@ -42,15 +41,16 @@ first, second, _ = layer_views(gradient, net.sizes)
 assert (first[3] == 0).all()
 assert (second[:, 3] == 0).all()
 
-# 3. Wide steps are wrong by the curvature, like h^2 (and jump over kinks); narrow ones lose digits: rounding over h.
+# 3. Wide steps are wrong by the curvature, like h^2 (and some samples pass a boundary); narrow ones lose digits:
+#    rounding over h.
 net = MLP([1, 8, 8, 1], dtype=np.float64)
 _, gradient = loss_and_gradient(net)
 direction = rng.normal(size=net.params.shape)
 errors = {}
 for k in range(1, 13):
     h = 10.0**-k
-    ahead, behind = (loss_and_gradient(net.copy(net.params + s * h * direction))[0] for s in (1, -1))
-    errors[k] = abs((ahead - behind) / (2 * h) - gradient @ direction)
+    right, left = (loss_and_gradient(net.with_params(net.params + s * h * direction))[0] for s in (1, -1))
+    errors[k] = abs((right - left) / (2 * h) - gradient @ direction)
     print(f"3. h = 1e-{k:02}: error {errors[k]:.1e}")
 best = min(errors, key=errors.get)
 assert 3 < best < 9

@@ -18,8 +18,7 @@ print(f"2. loss {history.losses[-1]:.1e}")
 assert history.losses[-1] < 1e-3
 
 # 3. Each call makes a fresh Adam, whose means start at 0 again, and draws the same orders again. Hand over the
-#   optimizer;
-# and do without shuffling, or the second call repeats the orders of the first.
+#    optimizer; and do without shuffling, or the second call repeats the orders of the first.
 data = sample("sine", n=1000)
 once, twice, same = (MLP([1, 10, 1]) for _ in range(3))
 train(once, data, 200, shuffle=False)

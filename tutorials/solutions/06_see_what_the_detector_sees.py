@@ -12,30 +12,30 @@ def trained(seed):
 
 
 net = trained(seed=0)
-f = extract_segments(net, -2, 5)
+f = extract_segments(net, (-2, 5))
 
-# 1. Once every corner has a cell to itself, with an empty one on either side, each counts twice unless it lies on a
-#   grid point: 2 * corners + 1 segments, for every corner whose jump exceeds epsilon.
-fine = [detect_segments(net, -2, 5, points=300 * 2**k, dtype=np.float64).count for k in range(7)]
+# 1. Once every breakpoint has a cell to itself, with an empty one on either side, each counts twice unless it lies on a
+#    grid point: 2 * breakpoints + 1 segments, of those breakpoints whose jump exceeds epsilon.
+fine = [len(detect_segments(net, (-2, 5), points=300 * 2**k, dtype=np.float64)) for k in range(7)]
 print("1. float64:", fine)
 loud = int(np.sum(np.abs(f.jumps) > 1e-3))
 assert fine[-1] == 2 * loud + 1
 
 # 2. Each doubling halves the cells and so doubles the error of every difference: soon the detector sees nothing but
-#   rounding.
-coarse = [detect_segments(net, -2, 5, points=300 * 2**k, dtype=np.float32).count for k in range(7)]
+#    rounding.
+coarse = [len(detect_segments(net, (-2, 5), points=300 * 2**k, dtype=np.float32)) for k in range(7)]
 print("2. float32:", coarse)
 assert coarse[-1] > 100 * fine[-1]
 
-# 3. For one network some epsilon gives the right number, by missing true corners and counting others twice. It means
-# nothing: the next network needs another.
-epsilons = 10.0 ** np.arange(-4, 2, 0.1)
+# 3. For one network some epsilon gives the right number, by missing true breakpoints and counting others twice. It
+#    means nothing: the next network needs another.
+epsilons = 10.0 ** np.arange(-4, 2, 0.01)
 
 
 def right_for(net):
-    count = len(extract_segments(net, -2, 5))
+    count = len(extract_segments(net, (-2, 5)))
     return {
-        k for k, e in enumerate(epsilons) if detect_segments(net, -2, 5, epsilon=e, dtype=np.float64).count == count
+        k for k, e in enumerate(epsilons) if len(detect_segments(net, (-2, 5), epsilon=e, dtype=np.float64)) == count
     }
 
 
