@@ -1,9 +1,10 @@
 # %% [markdown]
 # # 7. Watch the segments move
 #
-# **You will** follow every corner of a network through training, draw their paths, and make a film of it.
+# **You will** follow every breakpoint of a network through training, draw their paths, and make a film of it.
 #
-# **You will learn** that corners have owners, so one can tell where they come from; and that looking is not counting.
+# **You will learn** that breakpoints have owners, so one can tell where they come from; and that looking is not
+# counting.
 #
 # **You need** lesson 5.
 
@@ -26,34 +27,35 @@ from tinymlp.article.measures import carried_in
 # %%
 net = MLP([1, 10, 10, 10, 1], seed=0)
 history = train(net, sample("exp", (-5, 5)), epochs=40, shuffle=False, snapshots=range(41))
-nets = [net.copy(params) for _, params in sorted(history.snapshots.items())]
+nets = [net.with_params(params) for _, params in sorted(history.snapshots.items())]
 films = [extract_segments(n) for n in nets]  # on the whole real line
+breakpoints = [[b for b in f.boundaries if b.label == "visible"] for f in films]
 
 # %% [markdown]
 # ## The first layer: paths you can compute
 #
-# Unit k of the first layer bends at -b_k / w_k, wherever it goes. Such a corner is never born and never dies, unless it
-# leaves through infinity, or nobody downstream listens.
+# Unit k of the first layer switches at -b_k / w_k, wherever that goes. Such a breakpoint is never born and never dies,
+# unless it leaves through infinity, or nobody downstream listens.
 
 # %%
-for f, n in zip(films, nets):
-    W, b = n.weights[0].astype(float)[:, 0], n.biases[0].astype(float)
-    for x, owners in zip(f.breakpoints, f.breakpoint_owners):
-        for layer, k in owners:
-            assert layer != 0 or np.isclose(x, -b[k] / W[k])
+for found, n in zip(breakpoints, nets):
+    w, bias = n.weights[0].astype(float)[:, 0], n.biases[0].astype(float)
+    for b in found:
+        for layer, k in b.owners:
+            assert layer != 0 or np.isclose(b.x, -bias[k] / w[k])
 
 # %% [markdown]
-# ## All layers: a dot for each corner
+# ## All layers: a dot for each breakpoint
 #
-# Deeper units may bend several times, and gain and lose corners. Draw x to the right and time upwards.
+# A deeper unit may switch at several places, and gain and lose breakpoints. Draw x to the right and time upwards.
 
 # %%
 _, (paths,) = plot.figure(size=(7, 5))
-for epoch, f in enumerate(films):
-    for x, owners in zip(f.breakpoints, f.breakpoint_owners):
-        layer = min(owners)[0]
-        paths.plot(x, epoch, ".", ms=3, color=plot.LAYER_COLORS[layer])
-paths.set(xlim=(-6, 8), xlabel="x", ylabel="epoch", title="corners, coloured by layer")
+for epoch, found in enumerate(breakpoints):
+    for b in found:
+        layer = min(b.owners)[0]
+        paths.plot(b.x, epoch, ".", ms=3, color=plot.LAYER_COLORS[layer])
+paths.set(xlim=(-6, 8), xlabel="x", ylabel="epoch", title="breakpoints, coloured by layer")
 paths.axvline(5, color="0.7", lw=1)  # no samples right of here
 paths.figure.savefig("07_paths.png")
 
@@ -68,7 +70,7 @@ fig, (ax,) = plot.figure(size=(5, 3.5))
 
 def frame(epoch):
     ax.clear()
-    plot.segments(films[epoch], (-6, 8), "exp", ax)
+    plot.segments(films[epoch], (-6, 8), target="exp", ax=ax)
     ax.set(ylim=(-20, 160), title=f"after {epoch} epochs")
 
 
@@ -78,21 +80,21 @@ FuncAnimation(fig, frame, frames=len(films)).save("07_segments.gif", PillowWrite
 # ## Do they come in from the right?
 #
 # The article watched such pictures and concluded that training calls segments in from the right. Count! From epoch to
-# epoch, a unit has carried a corner in across x = 5 if it has one less on the right and one more on the left.
+# epoch, a unit has carried a breakpoint in across x = 5 if it has one less on the right and one more on the left.
 
 
 # %%
-def on_each_side(f, at):
-    """How many corners each unit has left of a place, and right of it."""
+def on_each_side(found, at):
+    """How many breakpoints each unit has left of a place, and right of it."""
     left, right = Counter(), Counter()
-    for x, owners in zip(f.breakpoints, f.breakpoint_owners):
-        for unit in owners:
-            (right if x > at else left)[unit] += 1
+    for b in found:
+        for unit in b.owners:
+            (right if b.x > at else left)[unit] += 1
     return left, right
 
 
 def came_in(before, after, at):
-    """Corners that units carried in across that place, less those they carried out."""
+    """Breakpoints that units carried in across that place, less those they carried out."""
     (left0, right0), (left1, right1) = on_each_side(before, at), on_each_side(after, at)
     count = 0
     for unit in set(left0) | set(right0) | set(left1) | set(right1):
@@ -102,7 +104,7 @@ def came_in(before, after, at):
     return count
 
 
-count = sum(came_in(f, g, 5) for f, g in pairwise(films))
+count = sum(came_in(before, after, 5) for before, after in pairwise(breakpoints))
 assert count == sum(carried_in(n, m, 5) for n, m in pairwise(nets))
 print(f"carried in from the right of 5, less those carried out: {count}")
 assert count < 0
@@ -110,8 +112,8 @@ assert count < 0
 # %% [markdown]
 # ## Exercises
 #
-# 1. Which unit of the first layer has moved its corner farthest, and from where to where?
+# 1. Which unit of the first layer has moved its breakpoint farthest, and from where to where?
 # 2. Is it an accident of seed 0? Do it for 8 seeds, with the batches in order of x and shuffled.
-# 3. For each layer, draw how many corners it owns on (-5, 5) against the epoch.
+# 3. For each layer, draw how many breakpoints it owns on (-5, 5) against the epoch.
 #
 # Solutions: `solutions/07_watch_the_segments_move.py`.

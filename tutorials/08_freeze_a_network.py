@@ -24,7 +24,7 @@ EPOCHS = 180
 # If a network that knew e^x does badly on e^-x, that alone says nothing: maybe e^-x is hard, with batches from left to
 # right. Compare it with a *fresh* one that is trained as long. How much of the samples' variance does each explain? We
 # call a network frozen if it explains less than half of what the fresh one does. One is an anecdote; take eight.
-# (Eight are few, too, and these are unlucky: of 72 networks, seeds 0 to 39 and 100 to 131, 17 froze.)
+# (Eight are few, too, and these are unlucky: of 72 in float64, seeds 0 to 39 and 100 to 131, 17 froze.)
 
 
 # %%
@@ -35,7 +35,7 @@ def explained(net, data):
 
 def freeze(negative_slope):
     """Eight networks after e^x and then e^-x, and the history of e^-x; prints what each explains beside a fresh one."""
-    old, fresh = (Ensemble([1, 10, 10, 10, 1], range(8), negative_slope) for _ in range(2))
+    old, fresh = (Ensemble([1, 10, 10, 10, 1], range(8), negative_slope=negative_slope) for _ in range(2))
     train(old, rising, EPOCHS, shuffle=False)  # in order of x, as in the article
     history = train(old, falling, EPOCHS, shuffle=False, snapshots=range(EPOCHS + 1))
     train(fresh, falling, EPOCHS, shuffle=False)
@@ -48,13 +48,13 @@ def freeze(negative_slope):
 nets, history = freeze(negative_slope=0)
 
 # %% [markdown]
-# ## Why: silent units
+# ## Why: dead units
 #
-# A unit that is off for a sample passes nothing on. Go through the layers, and count the units that are off for all.
+# A unit that is off for a sample passes nothing on. One that is off for all is *dead*. Go through the layers and count.
 
 
 # %%
-def silent(net, x):
+def count_off(net, x):
     """For each hidden layer, how many units are off for every x."""
     a, counts = x[None, :], []  # (units, n)
     for W, b in zip(net.weights[:-1], net.biases[:-1]):
@@ -64,34 +64,34 @@ def silent(net, x):
 
 
 x = falling.x
-before = [net.copy(params) for net, params in zip(nets, history.snapshots[0])]
-print("silent units of 10 in each layer, left of -2, before e^-x:", [silent(net, x[x < -2]) for net in before])
-print("everywhere, after e^-x:", [silent(net, x) for net in nets])
+before = [net.with_params(params) for net, params in zip(nets, history.snapshots[0])]
+print("off left of -2, of 10 in each layer, before e^-x:", [count_off(net, x[x < -2]) for net in before])
+print("off everywhere, so dead, after e^-x:", [count_off(net, x) for net in nets])
 
 # %% [markdown]
 # On the left e^x is flat, and a cheap way to be flat is to switch a layer off. Where that has happened, the network is
-# a constant on the left, just where e^-x is large: samples there can move only what comes after the silent layer. Not
+# a constant on the left, just where e^-x is large: samples there can move only what comes after that layer. Not
 # all such networks freeze, but most that freeze are such. Watch one go, and compare with all of (-5, 5).
 
 # %%
-k = next(k for k in range(8) if 10 in silent(nets[k], x))
-layer = silent(nets[k], x).index(10)
-exactly = [int((states <= 0).all(axis=1).sum()) for states in find_regions(nets[k], -5, 5).states]
-print(f"network {k}: {silent(nets[k], x)} for the samples, {exactly} exactly")  # one may be on where no sample is
+k = next(k for k in range(8) if 10 in count_off(nets[k], x))
+layer = count_off(nets[k], x).index(10)
+exactly = [int((states <= 0).all(axis=1).sum()) for states in find_regions(nets[k], (-5, 5)).states]
+print(f"network {k}: {count_off(nets[k], x)} for the samples, {exactly} exactly")  # one may be on where no sample is
 
 _, (ax,) = plot.figure()
-by_epoch = [silent(nets[k].copy(params[k]), x) for _, params in sorted(history.snapshots.items())]
+by_epoch = [count_off(nets[k].with_params(params[k]), x) for _, params in sorted(history.snapshots.items())]
 for l, line in enumerate(zip(*by_epoch)):
     ax.plot(line, color=plot.LAYER_COLORS[l], drawstyle="steps-post", label=f"layer {l}")
-ax.set(xscale="symlog", xlim=(0, EPOCHS), xlabel="epoch of e^-x", ylabel="silent units of 10")
+ax.set(xscale="symlog", xlim=(0, EPOCHS), xlabel="epoch of e^-x", ylabel="dead units of 10")
 ax.legend()
-ax.figure.savefig("08_silent_units.png")
+ax.figure.savefig("08_dead_units.png")
 
 # %% [markdown]
-# ## Why it cannot wake up
+# ## Why it cannot come back
 #
 # A unit that is off for every sample gets no gradient, and what is before it gets none through it (lesson 3: the
-# sensitivity is multiplied by "on"). If a whole layer is silent, neither it nor any layer before it learns any more.
+# sensitivity is multiplied by "on"). If a whole layer is dead, neither it nor any layer before it learns any more.
 
 # %%
 rows, targets = falling.columns(np.float32)  # (1, n) each
@@ -105,7 +105,7 @@ assert largest[: layer + 1] == [0.0] * (layer + 1)  # not small: zero
 # %% [markdown]
 # ## Leaky ReLU lets a hundredth through
 #
-# So no unit is ever silent, and the gradient always finds a way.
+# So a unit that is off still passes something on, and the gradient always finds a way.
 
 # %%
 freeze(negative_slope=0.01)
@@ -113,8 +113,8 @@ freeze(negative_slope=0.01)
 # %% [markdown]
 # ## Exercises
 #
-# 1. Wake the frozen network: change as few of its parameters as you can, and train on.
+# 1. Bring a frozen network back: change as few of its parameters as you can, and train on.
 # 2. Frozen, or only slow? Train the frozen ones on for as long again. Which of them still learn?
-# 3. Take 24 other seeds. Does a layer that is silent on the left before e^-x foretell what a network explains after?
+# 3. Take 24 other seeds. Does a layer that is off on the left before e^-x foretell what a network explains after?
 #
 # Solutions: `solutions/08_freeze_a_network.py`.

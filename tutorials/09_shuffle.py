@@ -32,8 +32,8 @@ train(shuffled, data, EPOCHS, shuffle=True)
 
 _, axes = plot.figure(columns=2)
 for net, ax, title in zip((ordered, shuffled), axes, ("in order of x", "shuffled")):
-    f = extract_segments(net, -10, 10)
-    plot.segments(f, (-10, 10), "sine", ax).set_title(f"{title}: {len(f)} segments")
+    f = extract_segments(net, (-10, 10))
+    plot.segments(f, (-10, 10), target="sine", ax=ax).set_title(f"{title}: {len(f)} segments")
     print(f"{title}: error {mean_squared_error(net, data):.4f}, {len(f)} segments")
 axes[0].figure.savefig("09_ordered_and_shuffled.png")
 
@@ -46,7 +46,7 @@ axes[0].figure.savefig("09_ordered_and_shuffled.png")
 
 # %%
 def batch_gradients(net, order, batch_size=1280):
-    """The gradient of each batch of the samples in that order, a row a batch: (batches, P)."""
+    """The gradient of each batch of the samples in that order, one row per batch: (batches, P)."""
     x, y = data.columns(net.dtype)  # (1, n) each
     rows = []
     for i in range(0, len(order), batch_size):
@@ -90,7 +90,7 @@ train(early, data, epochs=10, shuffle=False)
 for net, epochs in ((early, 10), (ordered, EPOCHS)):
     for name, order in orders.items():
         g = batch_gradients(net, order)
-        g = g[:, g.any(axis=0)]  # without parameters of silent units
+        g = g[:, g.any(axis=0)]  # without parameters of dead units
         speed = np.abs(g.mean(axis=0)) / np.sqrt((g**2).mean(axis=0))
         print(f"after {epochs} epochs, {name}: Adam moves at {np.median(speed):.0%} of its speed")
 
@@ -114,7 +114,7 @@ assert learnt[1] > learnt[0]
 # ## Exercises
 #
 # 1. Shuffle the samples once, before training, and keep those batches. Does that suffice?
-# 2. Keep the order, but let each step see all samples (`batch_size=10_000`), for as many steps. What do you expect?
+# 2. Keep the order, but let each step see all samples (`batch_size=len(data)`), for as many steps. What do you expect?
 # 3. Give the ordered networks eight times the epochs. Do they get there?
 #
 # Solutions: `solutions/09_shuffle.py`.

@@ -3,7 +3,7 @@
 #
 # **You will** compute the gradient over a million samples from 21 straight lines and a table, then without samples.
 #
-# **You will learn** that a network of straight pieces sees of its data only six sums a piece.
+# **You will learn** that a network of straight pieces sees of its data only six sums for each piece.
 #
 # **You need** lessons 3 and 5.
 
@@ -32,12 +32,12 @@ from tinymlp.training.backprop import Memory, backward, forward
 #
 #     dL/dw_k = v_k dL/dp     dL/db_k = v_k dL/dq     dL/dv_k = w_k dL/dp + b_k dL/dq     dL/dc = dL/dq (all regions)
 #
-# The kinks move, too, when w and b do. But there both pieces have the same value: if a kink moves by h, the few samples
-# that it passes over change their errors by no more than about h, and L by no more than about h^2.
+# The breakpoints move, too, when w and b do. But there both pieces have the same value: if one moves by h, the few
+# samples that it passes over change their errors by no more than about h, and L by no more than about h^2.
 #
 # ## The table
 #
-# Sums over the samples between two kinks are differences of prefix sums: sum once, look up ever after.
+# Sums over the samples between two breakpoints are differences of prefix sums: sum once, look up ever after.
 
 
 # %%
@@ -50,9 +50,9 @@ def prefix_sums(x, y):
 def my_gradient(net, x, table):
     """By [w b] and by [v c]."""
     (w, b), (v, c) = net.layers[0].T, (net.layers[1][0, :-1], net.layers[1][0, -1])
-    kinks = np.sort(-b / w)
-    edges = np.concatenate([[-np.inf], kinks, [np.inf]])
-    middles = np.concatenate([[kinks[0] - 1], (kinks[1:] + kinks[:-1]) / 2, [kinks[-1] + 1]])
+    places = np.sort(-b / w)  # of the breakpoints
+    edges = np.concatenate([[-np.inf], places, [np.inf]])
+    middles = np.concatenate([[places[0] - 1], (places[1:] + places[:-1]) / 2, [places[-1] + 1]])
     on = np.outer(w, middles) + b[:, None] > 0  # (units, regions)
     p, q = (v * w) @ on, (v * b) @ on + c
 
@@ -86,13 +86,13 @@ for n in (1_000, 1_000_000):
 # ## More layers
 #
 # A deeper layer is handed lines instead of a number x: (p, q) in each region. It pushes them through W and b, splits
-# regions where a unit switches, and silences units that are off. Three linear steps, and the way back is their
-# transposes: read `float_pass` in `regions.py`, then `segment_gradient.py`. `train` does it for any depth:
+# regions where a unit switches, and sets units that are off to 0. Three linear steps; the way back is their transposes:
+# read `segments/float_pass.py`, `training/segment_gradient.py`. For any depth, give `train` the table, `Moments`:
 
 # %%
 net = MLP([1, 10, 10, 10, 1])
 start = perf_counter()
-history = train(net, Moments.of(sample("sine", (-5, 5), 1_000_000)), 1000, batch_size=None, engine="segments")
+history = train(net, Moments.of(sample("sine", (-5, 5), 1_000_000)), 1000)
 print(f"1000 steps over a million samples: {perf_counter() - start:.1f} s, table and all; {history.losses[-1]:.5f}")
 
 # %% [markdown]
@@ -102,11 +102,11 @@ print(f"1000 steps over a million samples: {perf_counter() - start:.1f} s, table
 # and sin^2 x are known, so the true distance of the network from the sine has an exact gradient.
 
 # %%
-sine = Moments.of_function("sine", -5, 5)
+sine = Moments.of_function("sine", (-5, 5))
 net = MLP([1, 10, 10, 10, 1], seed=1)
-train(net, sine, 1000, batch_size=None, engine="segments")
+train(net, sine, 1000)
 by_samples = np.mean((net(x := np.linspace(-5, 5, 100_001)) - np.sin(x)) ** 2)
-by_integrals = train(net, sine, 1, batch_size=None, engine="segments").losses[0]  # measured before its step
+by_integrals = train(net, sine, 1).losses[0]  # measured before its step
 print(f"mean squared error over 100,001 samples {by_samples:.7f}, over the sine itself {by_integrals:.7f}")
 plot.segments(net, (-5, 5), target="sine").figure.savefig("10_no_samples.png")
 

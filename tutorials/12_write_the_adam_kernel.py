@@ -13,10 +13,10 @@ import sys
 import numpy as np
 
 from tinymlp import Adam
-from tinymlp.devices import array_module, choose
+from tinymlp.devices import array_module, choose_device
 from tinymlp.gpu import kernels, on_cpu
 
-device = choose("auto")
+device = choose_device("auto")
 xp = array_module(device)
 print(f"The kernels run on the {device}" + (", one thread after the other." if device == "cpu" else "."))
 if device == "cpu" and on_cpu.compiler() is None:
@@ -62,7 +62,7 @@ print(f"after three steps my parameters differ by {np.abs(on_host - numpys).max(
 assert np.abs(on_host - numpys).max() < 1e-6
 
 # %% [markdown]
-# ## Three mistakes in silence
+# ## Three mistakes that nobody reports
 #
 # 1. **The wrong type.** CuPy hands a Python float over as a double and an int as a long long; a kernel that expects a
 #    float reads the first half of it. So every number is cast: `np.float32(0.01)`. Our CPU launcher refuses instead:
@@ -75,7 +75,7 @@ if device == "cpu":
         print("TypeError:", error)
 
 # %% [markdown]
-# 2. **The wrong place.** Without `if (i < n)` the spare threads change what lies behind the array.
+# 2. **The wrong place.** Without `if (i < n)` the spare threads change what lies after the array.
 # 3. **Too few threads.** With three blocks, the last 232 parameters stay as they are. A stride mends this: let each
 #    thread go on by as many as there are threads. Then any number of blocks will do, also for 100 million parameters.
 #
@@ -102,7 +102,8 @@ assert np.abs(on_host - expected).max() < 1e-6
 # %% [markdown]
 # `--fmad=false` forbids the compiler to compute a * b + c with one rounding instead of two: more exact, but not NumPy's
 # digits. And only two blocks ran, 512 threads for 1000 parameters: the stride did the rest. On a GPU, `Adam.step` is
-# this launch; `gpu/kernels.py` checks and casts before it.
+# this launch; `gpu/kernels.py` checks and casts before it. `train(..., fused=True)` goes further: there the way
+# forward, the way back and Adam are one kernel, `gpu/train.cu`, for all steps and all networks of an ensemble.
 #
 # ## Exercises
 #

@@ -12,19 +12,19 @@ def snapshots(seed, shuffle):
     """The network after each of 0 to 40 epochs of e^x."""
     net = MLP([1, 10, 10, 10, 1], seed=seed)
     history = train(net, sample("exp"), epochs=40, shuffle=shuffle, snapshots=range(41), seed=seed)
-    return [net.copy(params) for _, params in sorted(history.snapshots.items())]
+    return [net.with_params(params) for _, params in sorted(history.snapshots.items())]
 
 
 nets = snapshots(seed=0, shuffle=False)
 
-# 1. The corners of the first layer are where w x + b = 0.
+# 1. The boundaries of the first layer are where w x + b = 0.
 first, last = (-n.biases[0].astype(float) / n.weights[0][:, 0] for n in (nets[0], nets[-1]))
 k = int(np.argmax(np.abs(last - first)))
-print(f"1. unit (0, {k}) carried its corner from {first[k]:.2f} to {last[k]:.2f}")
+print(f"1. unit (0, {k}) carried its breakpoint from {first[k]:.2f} to {last[k]:.2f}")
 assert first[k] < 5 < last[k]  # out of the samples, to the right
 
-# 2. No: in none of these networks does more come in than goes out, in whatever order. Corners move to the right, as the
-#    picture of the paths shows, and some go too far.
+# 2. No: in none of these networks does more come in than goes out, in whatever order. Breakpoints move to the right, as
+#    the picture of the paths shows, and some go too far.
 counts = {}
 for shuffle in (False, True):
     trained = [snapshots(seed, shuffle) for seed in range(8)]
@@ -32,16 +32,17 @@ for shuffle in (False, True):
     print(f"2. shuffle={shuffle}: carried in, for each seed: {counts[shuffle]}")
     assert np.median(counts[shuffle]) < 0
 
-# 3. A boundary with several owners counts for each of their layers once.
+# 3. A breakpoint with several owners counts for each of their layers once.
 counts = np.zeros((len(nets), 3), int)
 for epoch, net in enumerate(nets):
-    for owners in extract_segments(net, -5, 5).breakpoint_owners:
-        for layer in {layer for layer, _ in owners}:
-            counts[epoch, layer] += 1
+    for b in extract_segments(net, (-5, 5)).boundaries:
+        if b.label == "visible":
+            for layer in {layer for layer, _ in b.owners}:
+                counts[epoch, layer] += 1
 _, (ax,) = plot.figure()
 for layer in range(3):
     ax.plot(counts[:, layer], color=plot.LAYER_COLORS[layer], label=f"layer {layer}")
-ax.set(xlabel="epoch", ylabel="corners on (-5, 5)")
+ax.set(xlabel="epoch", ylabel="breakpoints on (-5, 5)")
 ax.legend()
-ax.figure.savefig("07_corners_by_layer.png")
-print(f"3. corners of each layer: {counts[0].tolist()} untrained, {counts[-1].tolist()} after 40 epochs")
+ax.figure.savefig("07_breakpoints_by_layer.png")
+print(f"3. breakpoints of each layer: {counts[0].tolist()} untrained, {counts[-1].tolist()} after 40 epochs")

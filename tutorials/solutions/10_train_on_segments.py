@@ -6,12 +6,10 @@ from tinymlp import MLP, Moments, sample, train
 from tinymlp.network.parameters import layer_views
 from tinymlp.training.segment_gradient import segment_gradient
 
-WITHOUT_SAMPLES = {"batch_size": None, "engine": "segments"}
-
 # 1. Two equations for p and q. Over (-1, 1) the integrals of 1, x, x^2, y and x y are 2, 0, 2/3, e - 1/e and 2/e.
 p, q = np.linalg.solve([[2 / 3, 0], [0, 2]], [2 / np.e, np.e - 1 / np.e])
 line = MLP([1, 1], dtype=np.float64)
-train(line, Moments.of_function("exp", -1, 1), 2000, **WITHOUT_SAMPLES)
+train(line, Moments.of_function("exp", (-1, 1)), 2000)
 print(f"1. by hand {p:.6f} x + {q:.6f}, trained {line.weights[0].item():.6f} x + {line.biases[0].item():.6f}")
 assert np.allclose([p, q], line.params, atol=1e-6)
 
@@ -20,9 +18,9 @@ assert np.allclose([p, q], line.params, atol=1e-6)
 def my_gradient(net, x, table):
     """By [w b] and by [v c]."""
     (w, b), (v, c) = net.layers[0].T, (net.layers[1][0, :-1], net.layers[1][0, -1])
-    kinks = np.sort(-b / w)
-    edges = np.concatenate([[-np.inf], kinks, [np.inf]])
-    middles = np.concatenate([[kinks[0] - 1], (kinks[1:] + kinks[:-1]) / 2, [kinks[-1] + 1]])
+    places = np.sort(-b / w)  # of the breakpoints
+    edges = np.concatenate([[-np.inf], places, [np.inf]])
+    middles = np.concatenate([[places[0] - 1], (places[1:] + places[:-1]) / 2, [places[-1] + 1]])
     gain = np.where(np.outer(w, middles) + b[:, None] > 0, 1, net.negative_slope)
     p, q = (v * w) @ gain, (v * b) @ gain + c
 
@@ -44,9 +42,9 @@ for mine, theirs in zip(my_gradient(net, data.x, table), grads):
 print("2. leaky ReLU agrees")
 
 # 3. Between twelve samples the network does as it likes. On the sine itself there is no between.
-sine = Moments.of_function("sine", -5, 5)
+sine = Moments.of_function("sine", (-5, 5))
 for name, moments in (("12 samples", Moments.of(sample("sine", (-5, 5), 12))), ("the sine", sine)):
     net = MLP([1, 10, 10, 10, 1], seed=1, dtype=np.float64)
-    loss = train(net, moments, 3000, **WITHOUT_SAMPLES).losses[-1]
+    loss = train(net, moments, 3000).losses[-1]
     distance = segment_gradient(sine, net, layer_views(np.empty_like(net.params), net.sizes))
     print(f"3. trained on {name}: its loss {loss:.2e}, the true distance {distance:.2e}")

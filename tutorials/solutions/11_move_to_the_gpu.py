@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from tinymlp.devices import array_module, choose
+from tinymlp.devices import array_module, choose_device
 from tinymlp.gpu import on_cpu
 
-xp = array_module(choose("auto"))
+xp = array_module(choose_device("auto"))
 RawModule = on_cpu.RawModule if xp is np else xp.RawModule
 if xp is np and on_cpu.compiler() is None:
     print("no GPU and no C++ compiler (g++ or clang++): nothing here can run")

@@ -3,10 +3,10 @@
 import numpy as np
 
 from tinymlp import SGD, Adam
-from tinymlp.devices import array_module, choose
+from tinymlp.devices import array_module, choose_device
 from tinymlp.gpu import on_cpu
 
-device = choose("auto")
+device = choose_device("auto")
 xp = array_module(device)
 RawModule = xp.RawModule if device == "gpu" else on_cpu.RawModule
 if device == "cpu" and on_cpu.compiler() is None:
@@ -68,6 +68,7 @@ bad[7] = np.nan
 params, adam = xp.asarray(start.copy()), Adam(lr=0.01)
 for t in range(10):
     adam.step(params, xp.asarray(bad if t == 0 else grad))
-for name, array in (("params", params), ("M", adam._sums[0]), ("V", adam._sums[1])):
+M, V = adam.running_sums(params)
+for name, array in (("params", params), ("M", M), ("V", V)):
     print("3.", name, "is NaN at", np.flatnonzero(np.isnan(host(array))))
     assert np.flatnonzero(np.isnan(host(array))).tolist() == [7]
