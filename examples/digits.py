@@ -32,8 +32,8 @@ def main() -> None:
 
     a, b = (images[test][digits[test] == digit][0] for digit in (args.begin, args.end))
     line = net.along(a, b - a)  # one input t: the image a at t = 0, b at t = 1
-    outputs = extract_outputs(line, 0, 1)
-    changes = argmax_changes(line, 0, 1)
+    outputs = extract_outputs(line, (0, 1))
+    changes = argmax_changes(line, (0, 1))
 
     print(f"hidden units switch at {len(outputs[0].boundaries)} places between the images")
     winner = int(line(0.0).argmax())
