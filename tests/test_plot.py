@@ -71,10 +71,10 @@ def test_boundaries_that_are_no_breakpoints_are_hollow(ax):
     assert lines_by_label(ax)["layer 0"].get_xdata().tolist() == [2]
 
 
-def test_article_style(ax):
+def test_detection(ax):
     """Catches: other colours, another order, bold at another place, gaps, points in two segments or in none."""
     seen = detect_segments(NET, (-2, 5))
-    plot.segments(NET, (-2, 5), ax=ax, style="article")
+    assert plot.detection(seen, ax=ax) is ax
     assert len(ax.lines) == len(seen) > 6
     expected = [to_hex(color) for color in "rgbck"]
     for k, line in enumerate(ax.lines):
@@ -84,22 +84,27 @@ def test_article_style(ax):
     assert (drawn == np.column_stack([seen.x, seen.y])).all()
     for i, line in zip(seen.transitions, ax.lines[1:], strict=True):
         assert line.get_xdata()[0] == seen.x[i - 1]
+    assert ax.lines[-1].get_xdata()[-1] == 5  # the last segment ends at the stop, as in the article
+    assert ax.get_xlim() == (-2, 5)
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("x", "y")
 
 
-def test_article_style_with_other_points(ax):
-    """Catches: points and epsilon that do not reach the detector."""
-    plot.segments(NET, (-2, 5), ax=ax, style="article", points=50, epsilon=0.1)
-    assert len(ax.lines) == len(detect_segments(NET, (-2, 5), points=50, epsilon=0.1))
+def segments_of(net, interval, **options):
+    return plot.segments(net, interval, **options)
 
 
-@pytest.mark.parametrize("style", ["exact", "article"])
-def test_target_does_not_squash_the_network(ax, style):
+def detection_of(net, interval, **options):
+    return plot.detection(detect_segments(net, interval), **options)
+
+
+@pytest.mark.parametrize("draw", [segments_of, detection_of])
+def test_target_does_not_squash_the_network(ax, draw):
     """Catches: e^20 that flattens everything else; a target that is missing."""
-    plot.segments(hat(), (-20, 20), target="exp", ax=ax, style=style)
+    draw(hat(), (-20, 20), target="exp", ax=ax)
     target = lines_by_label(ax)["target"]
     assert target.get_ydata()[-1] == pytest.approx(np.exp(20))
     assert ax.get_ylim()[1] < 1.2
-    assert plot.segments(hat(), (-2, 2), target=np.cos, style=style).lines[-1].get_label() == "target"
+    assert draw(hat(), (-2, 2), target=np.cos).lines[-1].get_label() == "target"
 
 
 def test_a_pole_breaks_the_target(ax):
@@ -147,9 +152,7 @@ def test_losses_of_an_ensemble(ax):
 
 
 def test_bad_input(ax):
-    """Catches: a mistyped style drawn as the other one."""
-    with pytest.raises(ValueError, match="style is 'fancy'"):
-        plot.segments(hat(), (0, 1), ax=ax, style="fancy")
+    """Catches: an empty picture, or one of another interval, where an error is due."""
     with pytest.raises(ValueError, match="interval is"):
         plot.segments(hat(), (1, 0), ax=ax)
     with pytest.raises(ValueError, match="nothing is left of 1 epochs"):

@@ -5,14 +5,13 @@ Every function takes ``ax=None`` and returns the axes it drew on. Nothing calls 
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Literal
 
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from .detector.detect import Detection, detect_segments
+from .detector.detect import Detection
 from .detector.explanation import CrossCheck
 from .functions import Function, find_function
 from .interval import Interval, check_interval, takes_interval
@@ -21,7 +20,7 @@ from .segments.extract import extract_segments
 from .segments.piecewise import PiecewiseLinear
 from .training.history import History
 
-__all__ = ["crosscheck", "figure", "losses", "segments"]
+__all__ = ["crosscheck", "detection", "figure", "losses", "segments"]
 
 ARTICLE_COLORS = "rgbck"
 LAYER_COLORS = ("#d55e00", "#0072b2", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")  # told apart by the colour-blind
@@ -44,12 +43,11 @@ def segments(
     *,
     target: str | Function | None = None,
     ax: Axes | None = None,
-    style: Literal["exact", "article"] = "exact",
     by_layer: bool = True,
-    points: int = 300,
-    epsilon: float = 1e-3,
 ) -> Axes:
-    """Draw a network's straight segments on an interval.
+    """Draw a network's straight segments on an interval, exactly.
+
+    A line by `extract_segments`, with a dot on each breakpoint and a hollow one on each boundary that is no breakpoint.
 
     Parameters
     ----------
@@ -61,42 +59,14 @@ def segments(
         picture; where it comes back from the other side, as at a pole, the line is broken.
     ax : matplotlib Axes
         A new figure's if not given.
-    style : "exact" or "article"
-        "exact" draws the line by `extract_segments` with a dot on each breakpoint, and a hollow one on each boundary
-        that is no breakpoint. "article" draws what the article's detector takes for segments, in its five colours in
-        turn, green bold.
     by_layer : bool
-        In the exact style, colour each breakpoint by the layer of its (first) owner.
-    points, epsilon
-        In the article's style, those of `detect_segments`.
+        Colour each breakpoint by the layer of its (first) owner.
 
     Returns
     -------
     Axes
     """
-    if style not in ("exact", "article"):
-        raise ValueError(f"style is {style!r}: give 'exact' or 'article'")
-    start, stop = check_interval(interval)
-    ax = _axes(ax)
-    ax.set_xlim(start, stop)
-    if style == "exact":
-        y = _draw_exact(net_or_f, interval, ax, by_layer)
-    else:
-        seen = detect_segments(net_or_f, interval, points=points, epsilon=epsilon)
-        _draw_detection(seen, ax)
-        y = seen.y
-    low, high = float(np.min(y)), float(np.max(y))
-    margin = 0.06 * (high - low) or 1.0
-    ax.set_ylim(low - margin, high + margin)
-    if target is not None:
-        _draw_target(find_function(target), ax)
-    ax.set_xlabel("x")
-    ax.set_ylabel("y")
-    return ax
-
-
-def _draw_exact(net_or_f: MLP | PiecewiseLinear, interval: Interval, ax: Axes, by_layer: bool) -> np.ndarray:
-    """The polyline through all breakpoints and the dots on it; returns its heights."""
+    interval, ax = check_interval(interval), _axes(ax)
     f = extract_segments(net_or_f, interval) if isinstance(net_or_f, MLP) else net_or_f.clip(interval)
     y = _draw_line(f, ax, f"{len(f)} segment{'s' * (len(f) > 1)}")
     dots: dict[int, list[float]] = {}  # the breakpoints of each layer, of all if they are not told apart
@@ -109,7 +79,39 @@ def _draw_exact(net_or_f: MLP | PiecewiseLinear, interval: Interval, ax: Axes, b
     hollow = np.array([b.x for b in f.boundaries if b.label != "visible"])
     if len(hollow):
         ax.plot(hollow, f(hollow), "o", ms=5, mfc="none", mec="0.5", label="no breakpoint", zorder=2.5)
-    return y
+    return _frame(interval, y, target, ax)
+
+
+def detection(seen: Detection, *, target: str | Function | None = None, ax: Axes | None = None) -> Axes:
+    """Draw what the article's detector takes for segments, as the article did: five colours in turn, green bold.
+
+    Parameters
+    ----------
+    seen : Detection
+        As `detect_segments` gives it.
+    target, ax
+        As for `segments`.
+
+    Returns
+    -------
+    Axes
+    """
+    ax = _axes(ax)
+    _draw_detection(seen, ax)
+    return _frame((float(seen.x[0]), float(seen.x[-1])), seen.y, target, ax)
+
+
+def _frame(interval: Interval, y: np.ndarray, target: str | Function | None, ax: Axes) -> Axes:
+    """Give a picture the interval and the height of what was drawn, the target, and its labels."""
+    ax.set_xlim(*interval)
+    low, high = float(np.min(y)), float(np.max(y))
+    margin = 0.06 * (high - low) or 1.0
+    ax.set_ylim(low - margin, high + margin)
+    if target is not None:
+        _draw_target(find_function(target), ax)
+    ax.set_xlabel("x")
+    ax.set_ylabel("y")
+    return ax
 
 
 def _draw_line(f: PiecewiseLinear, ax: Axes, label: str | None = None) -> np.ndarray:

@@ -96,7 +96,7 @@ print(check)
 assert_counts_agree(check)
 
 _, (left, right) = plot.figure(columns=2)
-plot.segments(net, (-2, 5), target="exp", ax=left, style="article").set_title(f"{len(check.detection)} detected")
+plot.detection(check.detection, target="exp", ax=left).set_title(f"{len(check.detection)} detected")
 plot.segments(f, (-2, 5), target="exp", ax=right).set_title(f"{len(f)} exactly")
 right.figure.savefig("06_detected_and_exact.png")
 

@@ -70,13 +70,12 @@ def _draw(trained: Run, out: Path, progress: bool) -> list[Picture]:
 def _draw_stage(trained: Run, stage: Stage, view: View, out: Path, name: str) -> Picture:
     """Save both styles over the same interval, and count."""
     f = extract_segments(stage.net, view.interval)
-    detected = len(detect_segments(stage.net, view.interval, points=view.points))
+    seen, target = detect_segments(stage.net, view.interval, points=view.points), stage.round.function
     files = (f"{name}-detector.png", f"{name}-exact.png")
 
     fig, (ax,) = plot.figure()
-    target = stage.round.function
-    plot.segments(stage.net, view.interval, target=target, ax=ax, style="article", points=view.points)
-    ax.set_title(f"detector, {view.points} points: {counted(detected, 'segment')}")
+    plot.detection(seen, target=target, ax=ax)
+    ax.set_title(f"detector, {view.points} points: {counted(len(seen), 'segment')}")
     _save(fig, out / files[0])
 
     fig, (ax,) = plot.figure()
@@ -91,7 +90,7 @@ def _draw_stage(trained: Run, stage: Stage, view: View, out: Path, name: str) ->
         loss=f"{trained.history.losses[stage.epoch - 1]:.4g}" if stage.epoch else "–",
         segments=len(f),
         boundaries=len(f.boundaries),
-        detected=detected,
+        detected=len(seen),
     )
 
 

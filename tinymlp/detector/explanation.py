@@ -126,11 +126,11 @@ class CrossCheck:
             name, explanation = row.what, row.verdict
             if row.what == "breakpoint":
                 name, number = f"breakpoint {number}", number + 1
-            numbers = ", ".join(map(str, row.others))
+            numbers, s = ", ".join(map(str, row.others)), "s" * (len(row.others) > 1)
             if row.verdict == "merged":
-                explanation += f" with breakpoint {numbers}"
+                explanation += f" with breakpoint{s} {numbers}"
             if row.verdict == "explained":
-                explanation = f"made by breakpoint {numbers}"
+                explanation = f"made by breakpoint{s} {numbers}"
             if row.verdict in ("rounding", "missing", "unexplained"):
                 explanation += f", which may change this by {self.bounds[row.indices[0]]:.2g}"
             if row.indices:
