@@ -4,19 +4,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from support.experiment import SHORT
 
 from tinymlp import MLP, sample, train
-from tinymlp.article.experiment import Experiment, Round, View, run, run_ensemble
-
-SHORT = Experiment(
-    "short",
-    "A <short> one",
-    "What & why?",
-    rounds=(Round("exp", 2), Round("sine", 3, lr=0.001, n=500)),
-    view=View((-2, 5)),
-    wide_views=(View((-10, 10), points=7),),
-    sizes=(1, 5, 1),
-)
+from tinymlp.article.experiment import Round, run, run_ensemble
 
 
 def test_leaky_batch_size_and_seed_reach_the_training():

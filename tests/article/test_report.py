@@ -5,21 +5,12 @@ from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
+from support.experiment import SHORT
 
 from tinymlp import detect_segments, extract_segments
-from tinymlp.article.experiment import Experiment, Round, View, run
+from tinymlp.article.experiment import run
 from tinymlp.article.report import write_report
 from tinymlp.article.study import Study
-
-SHORT = Experiment(
-    "short",
-    "A <short> one",
-    "What & why?",
-    rounds=(Round("exp", 2), Round("sine", 3, lr=0.001, n=500)),
-    view=View((-2, 5)),
-    wide_views=(View((-10, 10), points=7),),
-    sizes=(1, 5, 1),
-)
 
 
 def test_a_continued_experiment_is_not_trained_twice(tmp_path, monkeypatch):
