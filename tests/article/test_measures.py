@@ -15,11 +15,11 @@ from tinymlp.article.measures import (
     unexplained_variance,
 )
 
-HAT = MLP.from_weights([[[1], [1], [1]], [[1, -2, 1]]], [[1, 0, -1], [0]])  # corners at -1, 0, 1; 1 high
+HAT = MLP.from_weights([[[1], [1], [1]], [[1, -2, 1]]], [[1, 0, -1], [0]])  # breakpoints at -1, 0, 1; 1 high
 
 
 def hinges(*places):
-    """relu(x - p) of every place, added up: the unit (0, k) bends at places[k]."""
+    """relu(x - p) of every place, added up: the unit (0, k) switches at places[k]."""
     return MLP.from_weights([[[1]] * len(places), [[1.0] * len(places)]], [[-p for p in places], [0]])
 
 
@@ -69,7 +69,7 @@ def test_explained_of():
 
 
 def test_count_breakpoints_and_steepest():
-    """Catches: segments for corners, corners outside, a slope whose sign is forgotten."""
+    """Catches: segments for breakpoints, breakpoints outside, a slope whose sign is forgotten."""
     assert count_breakpoints(HAT, (-5, 5)) == 3
     assert count_breakpoints(HAT, (-0.5, 5)) == 2
     assert steepest(line(-3.0, 0.0), (0, 1)) == 3
@@ -85,24 +85,24 @@ def test_count_breakpoints_and_steepest():
         ((6, 7), (4, 3), 2),
         ((6, 1), (9, 2), 0),  # moved, but not across
         ((300, 1), (-300, 1), 1),
-        ((6, 6), (4, 4), 2),  # two units that bend at one place
+        ((6, 6), (4, 4), 2),  # two units that switch at one place
         ((5, 1), (4, 1), 0),  # at x is not right of it
     ],
 )
 def test_carried_in(before, after, carried):
-    """Catches: a wrong sign, or corners told apart by their place and not by their owner."""
+    """Catches: a wrong sign, or breakpoints told apart by their place and not by their owner."""
     assert carried_in(hinges(*before), hinges(*after), 5) == carried
 
 
 def test_carried_in_does_not_count_births():
-    """Catches: a corner that is new, or gone, counted as one that moved."""
+    """Catches: a breakpoint that is new, or gone, counted as one that moved."""
     one, two = hinges(6), MLP.from_weights([[[1], [1]], [[1, 1]]], [[-6, -4], [0]])
     assert carried_in(one, two, 5) == 0
     assert carried_in(two, one, 5) == 0
 
 
 def test_carried_in_looks_at_breakpoints():
-    """Catches: switches that nobody listens to, counted as if they bent the output."""
+    """Catches: boundaries that nobody hears, counted as if they were breakpoints."""
     heard = MLP.from_weights([[[1], [1]], [[1, 1]]], [[-6, -1], [0]])
     unheard = MLP.from_weights([[[1], [1]], [[0, 1]]], [[-4, -1], [0]])
     assert carried_in(heard, unheard, 5) == 0

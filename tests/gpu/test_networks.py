@@ -143,7 +143,7 @@ def test_fifty_steps_in_float32(cupy):
 
 
 def test_an_optimizer_goes_on_where_it_stopped(cupy):
-    """Catches: moments that a second call makes anew; moments on the CPU for parameters on the GPU."""
+    """Catches: moments that a second call makes again; moments on the CPU for parameters on the GPU."""
     whole, parts = (MLP([1, 5, 1], device="gpu", **F64) for _ in range(2))
     train(whole, DATA, 7, shuffle=False)
     adam = Adam(lr=0.01)

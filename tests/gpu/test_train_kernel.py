@@ -105,7 +105,7 @@ def test_each_learns_what_it_would_learn_alone(cupy):
 
 @pytest.mark.parametrize("shuffle", [True, False])
 def test_in_parts(cupy, monkeypatch, shuffle):
-    """Catches: steps, moments or orders that a new launch begins anew; snapshots of another epoch."""
+    """Catches: steps, moments or orders that a new launch begins again; snapshots of another epoch."""
     data, nets, histories = fresh_data(300, 1), [], []
     common = {"batch_size": 100, "shuffle": shuffle, "fused": True}
     for kind in ("whole", "launches", "calls", "callbacks"):

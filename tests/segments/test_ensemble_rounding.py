@@ -14,14 +14,14 @@ def nearly_degenerate(slope):
     """Networks 1-4-4-1 that a change of ever fewer bits, 2^-20 to 2^-60 of a number, keeps from being degenerate."""
     rng = np.random.default_rng(0)
     for bits in np.linspace(20, 60, 161):
-        for kind in ("kinks", "kinks of two layers", "touching", "small weights", "flat ends", "wide"):
+        for kind in ("boundaries", "boundaries of two layers", "touching", "small weights", "flat ends", "wide"):
             net = MLP([1, 4, 4, 1], negative_slope=slope, dtype=np.float64)
             net.params[:] = rng.normal(size=net.params.shape)
             first, second, _ = net.layers
-            if kind == "kinks":
+            if kind == "boundaries":
                 first[1] = 2 * first[0]
                 first[1, 1] *= 1 + 2.0**-bits
-            elif kind == "kinks of two layers":
+            elif kind == "boundaries of two layers":
                 second[0] = [1, 0, 0, 0, -(2.0**-bits)]
             elif kind == "touching":
                 second[0] = [1, 0, 0, 0, 2.0**-bits]

@@ -104,13 +104,13 @@ def degenerate():
     def decades(net):
         net.params[:] *= 10.0 ** rng.uniform(-6, 6, net.params.shape)
 
-    def kink_at_the_ends(net):
+    def boundary_at_the_ends(net):
         net.layers[0][0] = 1, -3.5
         net.layers[0][1] = -1, -3.5
 
     sizes = [1, 6, 6, 1]
     for slope in (0.0, 0.1):
-        for change in (zeros, duplicated, cancelling, dead, integers, decades, kink_at_the_ends):
+        for change in (zeros, duplicated, cancelling, dead, integers, decades, boundary_at_the_ends):
             yield pytest.param(nets(sizes, change, slope=slope), id=f"{change.__name__} {slope}")
     yield pytest.param(nets([1, 3, 1], lambda net: net.params.fill(0)), id="all zero")
     for depth in (1, 3, 6):

@@ -55,14 +55,14 @@ ONES = ([[1, 1]], [0])
 
 
 DEGENERATE = {
-    "kinks coincide in one layer": (relu_of((1, -1), (2, -2), (-3, 3), out=[1, 2, 3]), -5, 5),
-    "kinks coincide across layers": (stack(([[1]], [0]), ([[1]], [0]), ([[1]], [0]), ([[1]], [0])), -5, 5),
-    "kinks coincide across layers, not in zero": (
+    "boundaries coincide in one layer": (relu_of((1, -1), (2, -2), (-3, 3), out=[1, 2, 3]), -5, 5),
+    "boundaries coincide across layers": (stack(([[1]], [0]), ([[1]], [0]), ([[1]], [0]), ([[1]], [0])), -5, 5),
+    "boundaries coincide across layers, not in zero": (
         stack(([[1], [1]], [-1, 0]), ([[1, 1], [1, -1]], [-1, 1]), ONES),
         -5,
         5,
     ),
-    "kinks coincide but for rounding": (relu_of((0.1, -0.3), (0.2, -0.6), (0.7, -2.1)), -5, 5),
+    "boundaries coincide but for rounding": (relu_of((0.1, -0.3), (0.2, -0.6), (0.7, -2.1)), -5, 5),
     "slopes cancel exactly": (relu_of((1, 0), (1, 0), (1, -2), out=[1, -1, 1]), -5, 5),
     "slopes cancel but for rounding": (relu_of((1, 0), (1, 0), (1, 0), out=[0.1, 0.2, -0.3]), -5, 5),
     "a layer cancels but for rounding": (
@@ -87,11 +87,11 @@ DEGENERATE = {
         -5,
         5,
     ),
-    "kinks 2^-30 apart": (relu_of((1, -1), (1, -1 - 2.0**-30), out=[1, 1]), -5, 5),
-    "kinks 2^-30 apart across layers": (stack(([[1]], [-1]), ([[1]], [-(2.0**-30)]), ([[1]], [0])), -5, 5),
-    "kinks 2^-50 apart": (relu_of((1, -1), (1, -1 - 2.0**-50), out=[1, 1]), -5, 5),
-    "kinks 2^-52 apart": (relu_of((1, -1), (1, -1 - 2.0**-52), out=[1, -1]), -5, 5),
-    "kinks nearer than float64": (relu_of((3, -1), (1, -1 / 3), out=[1, 1]), -5, 5),
+    "boundaries 2^-30 apart": (relu_of((1, -1), (1, -1 - 2.0**-30), out=[1, 1]), -5, 5),
+    "boundaries 2^-30 apart across layers": (stack(([[1]], [-1]), ([[1]], [-(2.0**-30)]), ([[1]], [0])), -5, 5),
+    "boundaries 2^-50 apart": (relu_of((1, -1), (1, -1 - 2.0**-50), out=[1, 1]), -5, 5),
+    "boundaries 2^-52 apart": (relu_of((1, -1), (1, -1 - 2.0**-52), out=[1, -1]), -5, 5),
+    "boundaries nearer than float64": (relu_of((3, -1), (1, -1 / 3), out=[1, 1]), -5, 5),
     "a jump of 2^-40": (relu_of((1, 0), (1, -1), out=[1, 2.0**-40]), -5, 5),
     "a jump of 2^-60": (relu_of((1, 0), (1, -1), out=[1, 2.0**-60]), -5, 5),
     "a jump of 2^-80": (relu_of((1, 0), (1, -1), out=[1, 2.0**-80]), -5, 5),
@@ -133,11 +133,11 @@ DEGENERATE = {
         np.nextafter(1, 0),
         np.nextafter(3, 4),
     ),
-    "the interval begins an ulp behind one": (relu_of((1, -1), (1, -2), (1, -3)), np.nextafter(1, 2), 3),
+    "the interval begins an ulp after one": (relu_of((1, -1), (1, -2), (1, -3)), np.nextafter(1, 2), 3),
     "far away": (relu_of((1, -1e6), (1, -999_999.5), (1e-6, 1)), -1e6, 2e6),
     "an interval far away": (relu_of((1, -1e8), (3, -3e8 - 1), (0.7, 1)), 1e8 - 1, 1e8 + 1),
     "subnormal weights": (relu_of((TINY, 2 * TINY), (TINY, -TINY), (1, -3)), -5, 5),
-    "subnormal weights behind": (stack(([[1], [1]], [0, 1]), ([[TINY, -TINY]], [0]), ([[1e300]], [0])), -5, 5),
+    "subnormal weights later": (stack(([[1], [1]], [0, 1]), ([[TINY, -TINY]], [0]), ([[1e300]], [0])), -5, 5),
     "products that underflow": (
         stack(([[1e-200], [1e-200]], [0, 1e-200]), ([[1e-200, -1e-200]], [1e-320]), ([[1]], [0])),
         -5,
@@ -149,7 +149,7 @@ DEGENERATE = {
         -5,
         5,
     ),
-    "a silent giant": (relu_of((1, 0), (-1, -100), (1, -1), out=[1, 1e20, 1]), -5, 5),
+    "a giant that is off": (relu_of((1, 0), (-1, -100), (1, -1), out=[1, 1e20, 1]), -5, 5),
     "a long chain": (stack(*[([[1 / 3]], [0.1])] * 12), -5, 5),
 }  # fmt: skip
 
@@ -285,7 +285,7 @@ def test_overflow_is_refused():
             extract_segments(steep, (-5, 5), rational=rational)
     alone = stack(([[HUGE]], [0]), ([[HUGE], [-1]], [1, 1]), ([[0, 1e-300]], [0]))  # a hidden unit that nobody hears
     assert_agrees(extract_segments(alone, (-5, 5)), exact(alone, (-5, 5)))
-    far = relu_of((TINY, 1e10), (1, 0))  # a kink at -2e333
+    far = relu_of((TINY, 1e10), (1, 0))  # a boundary at -2e333
     with pytest.raises(OverflowError, match="exceeds float64"):
         extract_segments(far)
     assert extract_segments(far, (-5, 5)).breakpoints.tolist() == [0]
@@ -385,7 +385,7 @@ def test_a_network_without_hidden_layers():
 @pytest.mark.parametrize("slope", [0.0, 0.01])
 @pytest.mark.parametrize("seed", range(4))
 def test_left_and_right_of_every_breakpoint(seed, slope):
-    """Catches: a corner that is not where the network bends, or a slope that is not the network's."""
+    """Catches: a breakpoint where the slope of the network does not change, or a slope that is not the network's."""
     net = MLP([1, 10, 10, 1], negative_slope=slope, seed=seed)
     train(net, sample("sine", n=1000), 30, batch_size=100)
     f, net = extract_segments(net), net.astype(np.float64)

@@ -20,7 +20,7 @@ def absolute():
 
 
 def test_absolute_value_is_one_boundary_with_two_owners():
-    """Catches: kinks that coincide counted twice, or an owner lost."""
+    """Catches: boundaries that coincide counted twice, or an owner lost."""
     regions = find_regions(absolute())
     assert regions.edges.tolist() == [-INF, 0, INF]
     assert regions.owners() == [[(0, 0), (0, 1)]]
@@ -29,7 +29,7 @@ def test_absolute_value_is_one_boundary_with_two_owners():
     assert regions.output[1].T.tolist() == [[0, 0]]
 
 
-def test_kinks_that_coincide_across_layers():
+def test_boundaries_that_coincide_across_layers():
     """Catches: a unit that switches where an earlier layer bends, not listed as an owner."""
     net = MLP.from_weights([[[1]], [[1]], [[1]]], [[0], [0], [0]])  # relu(relu(x))
     regions = find_regions(net)
@@ -75,45 +75,50 @@ def test_zero_on_an_interval_only():
     assert regions.owners() == [[(0, 0), (0, 1), (1, 0), (1, 1)]]
 
 
-def test_touching_zero_is_no_switch():
+def test_touching_zero_is_no_boundary():
     """Catches: a unit that comes down to zero and goes up again taken for one that switches."""
     net = MLP.from_weights([[[1], [-1]], [[1, 1]], [[1]]], [[0, 0], [0], [0]])  # relu(|x|)
     assert find_regions(net).owners() == [[(0, 0), (0, 1)]]
 
 
-def test_kinks_very_close_together():
-    """Catches: kinks merged by a fixed epsilon."""
+def test_boundaries_very_close_together():
+    """Catches: boundaries merged by a fixed epsilon."""
     gap = 2.0**-30
     net = MLP.from_weights([[[1], [1]], [[1, 1]]], [[-1, -1 - gap], [0]])
     assert find_regions(net).boundaries.tolist() == [1, 1 + gap]
 
 
 def test_ends_are_never_boundaries():
-    """Catches: a region of no width where a kink lies on an end of the interval."""
+    """Catches: a region of no width where a boundary lies on an end of the interval."""
     assert len(find_regions(absolute(), (0, 1)).boundaries) == 0
     assert len(find_regions(absolute(), (-1, 0)).boundaries) == 0
     assert find_regions(absolute(), (0, 1)).states[0].tolist() == [[1], [-1]]
 
 
-def test_a_kink_that_the_next_layers_find_again_is_one():
-    """Catches: a kink of one layer that the next ones find an ulp away, again and again."""
+def test_a_boundary_that_the_next_layers_find_again_is_one():
+    """Catches: a boundary of one layer that the next ones find an ulp away, again and again."""
     rng = np.random.default_rng(0)
     for seed in range(100):
-        first = rng.normal() * np.array([[1.0], [-2.0], [0.5], [4.0]])  # exact multiples: one kink, four owners
-        kink = rng.normal()
+        first = rng.normal() * np.array([[1.0], [-2.0], [0.5], [4.0]])  # exact multiples: one boundary, four owners
+        boundary = rng.normal()
         weights = [first, rng.normal(size=(4, 4)), rng.normal(size=(4, 4)), rng.normal(size=(1, 4))]
-        biases = [first[:, 0] * kink, np.zeros(4), np.zeros(4), np.zeros(1)]  # then none: all of it is about that kink
+        biases = [
+            first[:, 0] * boundary,
+            np.zeros(4),
+            np.zeros(4),
+            np.zeros(1),
+        ]  # then none: all of it is about that boundary
         net = MLP.from_weights(weights, biases, negative_slope=(0.0, 0.1)[seed % 2])
         assert float_regions(net, (-INF, INF)).doubtful.any()
         regions = find_regions(net)
-        assert regions.boundaries == pytest.approx([-kink], rel=1e-14)
+        assert regions.boundaries == pytest.approx([-boundary], rel=1e-14)
         assert regions.owners()[0][:4] == [(0, 0), (0, 1), (0, 2), (0, 3)]
 
 
 def test_only_the_doubtful_part_is_done_in_rationals(monkeypatch):
-    """Catches: rational arithmetic on the whole interval where two kinks coincide at one place."""
+    """Catches: rational arithmetic on the whole interval where two boundaries coincide at one place."""
     net = MLP([1, 20, 20, 1], seed=0, dtype=np.float64)
-    net.layers[0][1] = net.layers[0][0]  # the same kink twice
+    net.layers[0][1] = net.layers[0][0]  # the same boundary twice
     (x,) = -net.biases[0][:1] / net.weights[0][0]
     done = []
     rational = tinymlp.segments.find_regions.rational_regions
@@ -134,8 +139,8 @@ def test_only_the_doubtful_part_is_done_in_rationals(monkeypatch):
     assert regions.output == pytest.approx(truth.output, rel=1e-12, abs=1e-14)
 
 
-def test_two_layers_with_kinks_very_close_together():
-    """Catches: kinks of different layers merged by more than rounding."""
+def test_two_layers_with_boundaries_very_close_together():
+    """Catches: boundaries of different layers merged by more than rounding."""
     gap = 2.0**-30
     net = MLP.from_weights([[[1]], [[1]], [[1]]], [[-1], [-gap], [0]])
     regions = find_regions(net)
@@ -161,7 +166,7 @@ def test_a_unit_that_is_nearly_zero():
     assert states == {-1, 0, 1}
 
 
-def test_a_corner_that_float64_cannot_see_and_a_huge_weight_makes_large():
+def test_a_breakpoint_that_float64_cannot_see_and_a_huge_weight_makes_large():
     """Catches: a bound of zero for a unit whose state is in doubt."""
     e = 2.0**-53
     net = MLP.from_weights([[[1], [1]], [[1, -(1 - e)]], [[1 / e]]], [[0, 0], [-e], [0]])

@@ -7,8 +7,8 @@ from support.oracle import assert_agrees, column, exact
 from tinymlp import MLP, extract_segments
 
 
-def test_cancelled_switch_is_a_boundary_but_no_breakpoint():
-    """Catches: switches whose slope changes cancel, reported as corners."""
+def test_a_cancelled_boundary_is_no_breakpoint():
+    """Catches: boundaries whose slope changes cancel, reported as breakpoints."""
     net = MLP.from_weights([[[1], [1], [1]], [[1, -1, 1]]], [[0, 0, -2], [0]])
     f = extract_segments(net)
     assert column(f, "x") == [0, 2]
@@ -18,8 +18,8 @@ def test_cancelled_switch_is_a_boundary_but_no_breakpoint():
     assert f.slopes.tolist() == [0, 1]
 
 
-def test_unheard_switch_is_no_breakpoint():
-    """Catches: a unit that nobody listens to, reported as a corner."""
+def test_an_unheard_boundary_is_no_breakpoint():
+    """Catches: a unit that nobody listens to, reported as a breakpoint."""
     net = MLP.from_weights([[[1], [1]], [[1, 0], [0, 1]], [[1, 1]]], [[0, -1], [-3, -9e9], [0]])
     f = extract_segments(net, (-10, 10))  # relu(relu(x) - 3); the other path is dead
     assert column(f, "x") == [0, 1, 3]
@@ -28,7 +28,7 @@ def test_unheard_switch_is_no_breakpoint():
 
 
 def test_leaky_with_slope_one_is_a_straight_line():
-    """Catches: switches that change nothing, reported as corners because of rounding."""
+    """Catches: boundaries that change nothing, reported as breakpoints because of rounding."""
     for seed in range(20):
         f = extract_segments(MLP([1, 10, 10, 1], negative_slope=1.0, seed=seed))
         assert len(f.boundaries) > 5
@@ -52,7 +52,7 @@ def test_a_jump_of_2_to_the_minus_40_is_seen():
     assert extract_segments(net).breakpoints.tolist() == [0, 1]
 
 
-def test_a_silent_giant_hides_no_corner():
+def test_a_giant_that_is_off_hides_no_breakpoint():
     """Catches: a bound that counts paths through units that are off."""
     net = MLP.from_weights([[[1], [-1], [1]], [[1, 1e20, 1]]], [[0, -100, -1], [0]])
     assert extract_segments(net, (-10, 10)).breakpoints.tolist() == [0, 1]
@@ -75,11 +75,11 @@ def test_many_tiny_jumps_add_up():
 
 
 def test_rounding_makes_no_breakpoints():
-    """Catches: an exact comparison of computed slopes, which takes rounding for a corner."""
+    """Catches: an exact comparison of computed slopes, which takes rounding for a breakpoint."""
     rng = np.random.default_rng(0)
     for _ in range(50):
         w, v = rng.normal(size=(4, 1)), rng.normal(size=(6, 4))
-        W = [np.vstack([w, w]), np.hstack([v, -v]), rng.normal(size=(1, 6))]  # every switch of layer 0 cancels itself
+        W = [np.vstack([w, w]), np.hstack([v, -v]), rng.normal(size=(1, 6))]  # every boundary of layer 0 cancels itself
         b = [np.tile(rng.normal(size=4), 2), rng.normal(size=6), np.zeros(1)]
         f = extract_segments(MLP.from_weights(W, b))
         assert len(f.boundaries) == 4

@@ -29,7 +29,7 @@ def test_boundaries():
 @pytest.mark.parametrize("rational", [False, True])
 def test_a_clip_at_a_boundary_is_not_certified(rational):
     """Catches: a boundary lost by clipping to the ends that are there; a count that float64 decided, certified."""
-    net = relu_of((3, -1))  # its kink, 1/3, is a little more than the float 1/3
+    net = relu_of((3, -1))  # its boundary, 1/3, is a little more than the float 1/3
     for f in (
         extract_segments(net, (1 / 3, 5), rational=rational),
         extract_segments(net, (1 / 3, 5), rational=rational).clip((1 / 3, 5)),

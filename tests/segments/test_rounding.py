@@ -60,7 +60,7 @@ def test_infinite_ends():
 
 
 def test_a_layer_that_is_off_at_infinity_is_flat_for_certain():
-    """Catches: rational arithmetic wherever a layer is silent towards infinity; negative weights taken for none."""
+    """Catches: rational arithmetic wherever a layer is off towards infinity; negative weights taken for none."""
     net = MLP.from_weights([[[1]], [[-1]], [[1]]], [[0], [1], [0]])  # relu(1 - relu(x)): flat to the left
     assert not float_regions(net, (-INF, INF)).doubtful.any()
     leaky = MLP.from_weights([[[1], [1]], [[1, -1]], [[1]]], [[0, 0], [1], [0]], negative_slope=0.1)

@@ -26,10 +26,10 @@ def test_gradient_in_random_directions(sizes, slope, dropout):
     h = 1e-6
     for _ in range(10):
         direction = rng.normal(size=net.params.shape)
-        ahead, behind = (
+        after, before = (
             loss_and_gradient(net.with_params(net.params + s * h * direction), x, y, dropout_seed=5)[0] for s in (1, -1)
         )
-        assert grad @ direction == pytest.approx((ahead - behind) / (2 * h), rel=1e-6, abs=1e-8)
+        assert grad @ direction == pytest.approx((after - before) / (2 * h), rel=1e-6, abs=1e-8)
 
 
 def test_loss_is_the_mean_over_samples_and_outputs():

@@ -63,7 +63,7 @@ def test_values_known_otherwise(function, start, stop, f, uf, ff):
     assert between[5] == pytest.approx(ff, rel=1e-13)
 
 
-def test_jumps_and_corners_anywhere():
+def test_jumps_and_breakpoints_anywhere():
     """Catches: a jump next to the end of a panel, which no node sees."""
     rng = np.random.default_rng(1)
     for c in rng.uniform(-5, 5, 300):

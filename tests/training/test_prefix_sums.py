@@ -9,8 +9,8 @@ from tinymlp import Dataset, Moments
 from tinymlp.training.prefix_sums import cumulate
 
 
-def test_a_few_samples_behind_millions():
-    """Catches: plain prefix sums, of which a difference keeps about 9 digits here (and 7 behind 1e8 samples)."""
+def test_a_few_samples_after_millions():
+    """Catches: plain prefix sums, of which a difference keeps about 9 digits here (and 7 after 1e8 samples)."""
     n = 2_000_000
     rng = np.random.default_rng(3)
     x, y = np.arange(n) / n, 1 + rng.random(n)

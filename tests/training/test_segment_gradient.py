@@ -92,8 +92,8 @@ def test_difference_quotients_of_the_loss():
     h = 1e-7
     for _ in range(10):
         direction = rng.normal(size=net.params.shape)
-        ahead, behind = (by_segments(net.with_params(net.params + s * h * direction), moments)[0] for s in (1, -1))
-        assert grad @ direction == pytest.approx((ahead - behind) / (2 * h), rel=1e-5)
+        after, before = (by_segments(net.with_params(net.params + s * h * direction), moments)[0] for s in (1, -1))
+        assert grad @ direction == pytest.approx((after - before) / (2 * h), rel=1e-5)
 
 
 def squared_distance(net, function, interval):
@@ -121,8 +121,8 @@ def test_distance_from_a_function(name, start, stop):
     rng, h = np.random.default_rng(2), 1e-6
     for _ in range(5):
         direction = rng.normal(size=net.params.shape)
-        ahead, behind = (by_segments(net.with_params(net.params + s * h * direction), moments)[0] for s in (1, -1))
-        assert grad @ direction == pytest.approx((ahead - behind) / (2 * h), rel=1e-6, abs=1e-8)
+        after, before = (by_segments(net.with_params(net.params + s * h * direction), moments)[0] for s in (1, -1))
+        assert grad @ direction == pytest.approx((after - before) / (2 * h), rel=1e-6, abs=1e-8)
     by_quadrature = by_segments(net, Moments.of_function(lambda x: FUNCTIONS[name](x), (start, stop)))
     assert by_quadrature[0] == pytest.approx(loss, rel=1e-12)
     assert np.abs(by_quadrature[1] - grad).max() < 1e-13 * np.abs(grad).max()
