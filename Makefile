@@ -31,6 +31,9 @@ package: .venv/bin/python ## build the sdist and the wheel, and try the wheel in
 	rm -rf dist .venv/wheel
 	$(BIN)/python -m pip install --quiet build
 	$(BIN)/python -m build --outdir dist .
+	$(BIN)/python -m zipfile -l dist/*.whl > .venv/wheel.txt
+	for file in $$(find tinymlp -type f ! -path '*/__pycache__/*'); do \
+	    grep -qF "$$file " .venv/wheel.txt || { echo "the wheel lacks $$file"; exit 1; }; done
 	$(PYTHON) -m venv .venv/wheel
 	.venv/wheel/bin/python -m pip install --quiet dist/*.whl
 	cd .venv && wheel/bin/tinymlp --version && wheel/bin/tinymlp fit exp --epochs 2
