@@ -189,6 +189,8 @@ class PiecewiseLinear:
     def integral(self, interval: Interval) -> float:
         """The integral of f over a finite interval inside its own; exact but for rounding."""
         a, b = check_interval(interval)
+        if a < self.interval[0] or b > self.interval[1]:
+            raise ValueError(f"interval is {a, b}: it reaches outside of that of the segments, {self.interval}")
         inner = self.breakpoints[(self.breakpoints > a) & (self.breakpoints < b)]
         x = np.array([a, *inner, b])
         return float(np.trapezoid(self(x), x))  # exact: straight between neighbours
