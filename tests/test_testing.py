@@ -58,3 +58,6 @@ def test_bad_input():
         check_gradient(np.sum, np.ones(3), np.ones(2))
     with pytest.raises(ValueError, match="must be finite"):
         check_gradient(np.sum, np.ones(2), [1, np.inf])
+    for options in ({"directions": 0}, {"step": 0}, {"tolerance": np.inf}, {"params": [], "gradient": []}):
+        with pytest.raises(ValueError, match="nothing would be checked"):
+            check_gradient(np.sum, **{"params": np.ones(2), "gradient": np.zeros(2), **options})

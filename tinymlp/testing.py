@@ -49,7 +49,7 @@ def check_gradient(
     AssertionError
         With both numbers and the direction, of the first in which they differ.
     ValueError
-        If the shapes differ, or a number is not finite.
+        If the shapes differ, a number is not finite, or nothing would be checked.
 
     Examples
     --------
@@ -62,6 +62,8 @@ def check_gradient(
     w, g = np.asarray(params, np.float64), np.asarray(gradient, np.float64)
     if w.shape != g.shape:
         raise ValueError(f"gradient has shape {g.shape} and params {w.shape}: they must be the same")
+    if not w.size or not directions >= 1 or not step > 0 or not 0 < tolerance < np.inf:
+        raise ValueError("nothing would be checked: give parameters, directions >= 1, step > 0 and 0 < tolerance < inf")
     if not (np.isfinite(w).all() and np.isfinite(g).all()):
         raise ValueError("params and gradient must be finite")
     rng = np.random.default_rng(seed)

@@ -161,6 +161,8 @@ def test_assert_counts_agree():
     assert_counts_agree(check)
     assert "rounding" in verdicts(check, "transition")
     assert len(check.detection) != len(check.segments)
+    with pytest.raises(TypeError, match=r"check is a MLP: give a CrossCheck, as in crosscheck"):
+        assert_counts_agree(net)
 
 
 def test_disagreement_is_told(monkeypatch):

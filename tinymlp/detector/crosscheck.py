@@ -120,6 +120,8 @@ def assert_counts_agree(check: CrossCheck) -> None:
     >>> from tinymlp import MLP, assert_counts_agree, crosscheck
     >>> assert_counts_agree(crosscheck(MLP([1, 10, 10, 1]), (-5, 5)))
     """
+    if not isinstance(check, CrossCheck):
+        raise TypeError(f"check is a {type(check).__name__}: give a CrossCheck, as in crosscheck(net, (-5, 5))")
     unexplained = any(row.verdict == "unexplained" for row in check.table)
     if not check.agrees or len(check.undecided) or unexplained:
         raise AssertionError(str(check))
