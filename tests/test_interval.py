@@ -18,7 +18,9 @@ from tinymlp import (
 from tinymlp.interval import check_interval, x_samples
 
 
-@pytest.mark.parametrize("interval", [(1, 2, 3), 5, "ab", None, (1, 1), (2, 1), (0, float("nan")), (-np.inf, 0)])
+@pytest.mark.parametrize(
+    "interval", [(1, 2, 3), 5, "ab", "15", {1, 5}, None, (1, 1), (2, 1), (0, float("nan")), (-np.inf, 0)]
+)
 def test_bad_intervals(interval):
     """Catches: an empty or infinite interval that yields samples all the same."""
     with pytest.raises(ValueError, match="interval is"):
@@ -56,3 +58,10 @@ def test_two_numbers_get_the_tuple(call):
     """Catches: a function of an interval that tells those who give two numbers nothing of the tuple."""
     with pytest.raises(TypeError, match=r"\(\) got -5, 5: give the interval as one tuple, \(-5, 5\)"):
         call()
+
+
+def test_only_an_interval_is_taken_for_one():
+    """Catches: noise or points given by position taken for an interval."""
+    for call in (lambda: sample("sine", (-5, 5), 100, 0.1), lambda: detect_segments(NET, (-5, 5), 300, 1e-3)):
+        with pytest.raises(TypeError, match="positional arguments"):
+            call()

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from functools import wraps
-from itertools import pairwise
+from inspect import signature
 from numbers import Integral, Real
 from typing import ParamSpec, TypeVar
 
@@ -21,6 +21,8 @@ R = TypeVar("R")
 def check_interval(interval: Interval, infinite: bool = False) -> Interval:
     """(start, stop) as floats; ValueError if start >= stop, or an end is not a number, or infinite but must not be."""
     try:
+        if isinstance(interval, str | set):
+            raise TypeError("no order, or no numbers")
         start, stop = map(float, interval)
     except (TypeError, ValueError) as error:
         raise ValueError(f"interval is {interval!r}: give a tuple of two numbers, such as (-5, 5)") from error
@@ -44,11 +46,14 @@ def takes_interval(function: Callable[P, R]) -> Callable[P, R]:
     TypeError: length() got -5, 5: give the interval as one tuple, (-5, 5)
     """
 
+    place = list(signature(function).parameters).index("interval")
+
     @wraps(function)
     def checked(*args: P.args, **kwargs: P.kwargs) -> R:
-        for a, b in pairwise(args):
-            if isinstance(a, Real) and isinstance(b, Real):
-                raise TypeError(f"{function.__name__}() got {a}, {b}: give the interval as one tuple, ({a}, {b})")
+        given = args[place : place + 2]
+        if len(given) == 2 and all(isinstance(end, Real) for end in given):
+            a, b = given
+            raise TypeError(f"{function.__name__}() got {a}, {b}: give the interval as one tuple, ({a}, {b})")
         return function(*args, **kwargs)
 
     return checked

@@ -178,3 +178,17 @@ def test_two_numbers_get_the_tuple():
     for method in (f.clip, f.integral):
         with pytest.raises(TypeError, match=r"\(\) got 0, 1: give the interval as one tuple, \(0, 1\)"):
             method(0, 1)
+
+
+def test_both_ends_of_a_flat_segment():
+    """Catches: an end of a flat segment that the rounding of its neighbour moves off its height."""
+    tried = 0
+    for seed in range(400):
+        f = extract_segments(MLP([1, 6, 6, 1], seed=seed), (-20, 20))
+        for segment in f:
+            if segment.slope == 0:
+                found = f.solve(segment.intercept).tolist()
+                assert segment.start in found
+                assert segment.stop in found
+                tried += 1
+    assert tried > 50

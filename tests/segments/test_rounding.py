@@ -1,4 +1,4 @@
-"""The bounds on rounding errors, term by term; that whole networks are right is for test_exact.py."""
+"""The bounds on rounding errors, term by term; that whole networks are right is for test_extract.py."""
 
 from fractions import Fraction
 

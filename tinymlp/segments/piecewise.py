@@ -148,6 +148,12 @@ class PiecewiseLinear:
         start, stop = self.interval
         return np.array([start, *self.breakpoints, stop])
 
+    def _heights(self) -> NDArray:
+        """The values at these ends; a flat segment has its own height at both of its ends, whatever rounding does."""
+        y, flat = self(self._ends()), self.slopes == 0
+        y[:-1][flat] = y[1:][flat] = self.intercepts[flat]
+        return y
+
     def __call__(self, x: ArrayLike) -> NDArray:
         """f(x) for x of any shape inside the interval; float64. ValueError if some x lies outside."""
         x = np.asarray(x, np.float64)
@@ -204,23 +210,22 @@ class PiecewiseLinear:
         y = float(y)
         if not np.isfinite(y):
             raise ValueError(f"y is {y}: give a finite number")
-        ends = self._ends()
-        above = np.sign(self(ends) - y)
+        ends, heights = self._ends(), self._heights()
+        above = np.sign(heights - y)
         k = np.flatnonzero(above[:-1] * above[1:] < 0)  # segments that cross y
         crossings = np.clip((y - self.intercepts[k]) / self.slopes[k], ends[k], ends[k + 1])
         return np.sort(np.concatenate([ends[above == 0], crossings]))
 
     def minimum(self) -> Extremum:
-        """The least value and the first finite x that has it; minus infinity, at an infinite end, if there is none."""
+        """The least value, and the leftmost end or breakpoint that has it, a finite one if there is one."""
         return self._extremum(-1)
 
     def maximum(self) -> Extremum:
-        """The greatest value and the first finite x that has it; infinity, at an infinite end, if there is none."""
+        """The greatest value, and the leftmost end or breakpoint that has it, a finite one if there is one."""
         return self._extremum(1)
 
     def _extremum(self, sign: int) -> Extremum:
-        x = self._ends()
-        y = self(x)
+        x, y = self._ends(), self._heights()
         best = np.flatnonzero(sign * y == (sign * y).max())
         k = min(best, key=lambda k: (np.isinf(x[k]), x[k]))
         return Extremum(float(x[k]), float(y[k]))

@@ -148,7 +148,10 @@ class Recorder:
 
     def interrupted(self) -> TrainingInterrupted:
         """What to raise after Ctrl-C."""
-        return TrainingInterrupted(self.history())
+        try:
+            return TrainingInterrupted(self.history())
+        except TrainingDiverged as diverged:  # a NaN that nobody had read yet
+            return TrainingInterrupted(diverged.history)
 
     def _keep_snapshot(self) -> None:
         if self.epoch in self._wanted:
