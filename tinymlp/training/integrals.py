@@ -21,7 +21,8 @@ __all__ = ["Integrals"]
 def _lobatto(n: int) -> tuple[NDArray, NDArray]:
     """Nodes and weights on (0, 1), both ends among them, exact for polynomials of degree 2 n - 3."""
     P = np.polynomial.Legendre.basis(n - 1)
-    x = np.concatenate([[-1.0], P.deriv().roots(), [1.0]])
+    inner = P.deriv().roots().real  # they are real numbers, in a complex array since NumPy 2.5
+    x = np.concatenate([[-1.0], inner, [1.0]])
     return (x + 1) / 2, 1 / (n * (n - 1) * P(x) ** 2)
 
 
