@@ -1,6 +1,7 @@
 """The header that runs CUDA sources on the CPU: does it do what CUDA does, and find what it says it finds?"""
 
 import os
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -149,6 +150,16 @@ def test_no_compiler(monkeypatch):
         compiled(INDICES, "indices<float>")
 
 
+def test_flags_of_macos(monkeypatch):
+    """Catches: a ucontext.h that refuses to be included on macOS; flags that a C++ compiler does not know."""
+    assert not set(on_cpu.UCONTEXT) & set(on_cpu.FLAGS) or sys.platform == "darwin"
+    monkeypatch.setattr(sys, "platform", "darwin")
+    assert runpy.run_path(on_cpu.__file__)["FLAGS"][-3:] == on_cpu.UCONTEXT
+    out = np.zeros(6)
+    compiled(INDICES, "indices<double>", options=on_cpu.UCONTEXT)((2,), (3,), (out,))
+    assert out.tolist() == [0, 1, 2, 1000, 1001, 1002]
+
+
 def with_address_sanitizer(*command):
     """Run a Python command whose kernels the address sanitizer watches."""
     found = on_cpu.compiler()
@@ -164,6 +175,8 @@ def with_address_sanitizer(*command):
 @pytest.fixture
 def sanitizer(request, need, compiler):
     """The address sanitizer's library."""
+    if sys.platform != "linux":
+        pytest.skip("the sanitizer's library is loaded before Python by LD_PRELOAD, which is Linux's")
     there = with_address_sanitizer("-c", "").returncode == 0
     need(request, "--require-compilers", there, "no address sanitizer: install libasan, which belongs to g++")
 

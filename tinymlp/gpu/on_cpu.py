@@ -30,10 +30,14 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["FLAGS", "HEADER", "Kernel", "RawModule", "compiler"]
+__all__ = ["FLAGS", "HEADER", "UCONTEXT", "Kernel", "RawModule", "compiler"]
 
 HEADER = Path(__file__).parent / "cuda_on_cpu.h"
-FLAGS = ("-std=c++17", "-O2", "-ffp-contract=off", "-U_FORTIFY_SOURCE", "-fPIC", "-shared")
+# macOS declares what the header has from ucontext.h only to those who ask for X/Open, and calls it deprecated
+UCONTEXT = ("-D_XOPEN_SOURCE=700", "-D_DARWIN_C_SOURCE", "-Wno-deprecated-declarations")
+FLAGS: tuple[str, ...] = ("-std=c++17", "-O2", "-ffp-contract=off", "-U_FORTIFY_SOURCE", "-fPIC", "-shared")
+if sys.platform == "darwin":
+    FLAGS += UCONTEXT
 
 
 def compiler() -> str | None:
