@@ -1,5 +1,8 @@
 """Ensemble: many networks, one matrix."""
 
+import pickle
+
+import numpy as np
 import pytest
 
 from tinymlp import MLP, Ensemble
@@ -17,6 +20,14 @@ def test_ensemble_rows_are_the_networks():
     nets[1].params[:] = 0
     assert not nets.params[1].any()
     assert nets([1.0, 2.0, 3.0]).shape == (2, 3, 2)
+
+
+def test_settings_are_those_of_the_networks():
+    """Catches: a setting that the ensemble does not know, or has from elsewhere than its networks."""
+    nets = Ensemble([1, 4, 2], seeds=[7, 3], negative_slope=0.1, dropout=0.2, dtype=np.float64)
+    for same in (nets, pickle.loads(pickle.dumps(nets))):
+        assert (same.sizes, same.negative_slope, same.dropout) == ((1, 4, 2), 0.1, 0.2)
+        assert (same.dtype, same.device) == (np.float64, "cpu")
 
 
 def test_ensemble_of_none():

@@ -26,6 +26,8 @@ class Ensemble:
     params : array, (K, P)
     nets : list of MLP
         Each on its row of ``params``; ``ensemble[k]`` is ``ensemble.nets[k]``.
+    sizes, negative_slope, dropout, dtype, device
+        As those of each network.
     """
 
     def __init__(
@@ -69,6 +71,26 @@ class Ensemble:
     @params.setter
     def params(self, values: ArrayLike) -> None:
         devices.fill(self._params, values)
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Inputs, the width of each hidden layer, outputs, of each network."""
+        return self.nets[0].sizes
+
+    @property
+    def negative_slope(self) -> float:
+        """The slope of a hidden unit that is off."""
+        return self.nets[0].negative_slope
+
+    @property
+    def dropout(self) -> float:
+        """The chance that a hidden unit counts as 0 for a sample, in training."""
+        return self.nets[0].dropout
+
+    @property
+    def dtype(self) -> np.dtype:
+        """The dtype of the parameters."""
+        return self.params.dtype
 
     @property
     def device(self) -> str:

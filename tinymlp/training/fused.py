@@ -57,11 +57,10 @@ class FusedTraining:
         adam: Adam,
         lrs: Sequence[float],
     ):
-        first = net if isinstance(net, MLP) else net.nets[0]
-        xp, config = array_module("gpu"), _configuration(first)
+        xp, config = array_module("gpu"), _configuration(net.sizes)
         assert config is not None
         self._config = config
-        self._net, self._first, self._adam, self._rngs = net, first, adam, list(rngs)
+        self._net, self._adam, self._rngs = net, adam, list(rngs)
         self._x, self._y = (xp.asarray(values[0]) for values in data.columns(np.float32))
         self._batch_size = min(batch_size, len(data))
         self._shuffle = shuffle and self._batch_size < len(data)
@@ -81,13 +80,13 @@ class FusedTraining:
             self._config,
             params,
             sums.reshape(2, networks, -1),
-            self._first.sizes[1:-1],
+            self._net.sizes[1:-1],
             self._x,
             self._y,
             xp.asarray(self._orders(count)),
             count,
             self._batch_size,
-            self._first.negative_slope,
+            self._net.negative_slope,
             (self._lrs, xp.asarray(factors.copy()), xp.asarray(eps.astype(np.float32))),
             self._adam.betas,
             self._adam.weight_decay,
@@ -122,25 +121,24 @@ class FusedTraining:
 LARGEST = 2**26  # numbers in an array of orders or losses: 256 MiB
 
 
-def _configuration(net: MLP) -> train_kernel.Configuration | None:
-    return train_kernel.configuration(net.sizes[1:-1], train_kernel.shared_memory())
+def _configuration(sizes: Sequence[int]) -> train_kernel.Configuration | None:
+    return train_kernel.configuration(sizes[1:-1], train_kernel.shared_memory())
 
 
 def why_not_fused(net: MLP | Ensemble, data: Dataset | Moments, optimizer: object) -> str | None:
     """What keeps the fused kernel from training this; None if nothing does."""
-    first = net if isinstance(net, MLP) else net.nets[0]
     rules: list[tuple[bool, Callable[[], str]]] = [
-        (first.device == "gpu", lambda: "runs on a GPU: use net.to('gpu')"),
+        (net.device == "gpu", lambda: "runs on a GPU: use net.to('gpu')"),
         (isinstance(data, Dataset), lambda: "needs samples: give a Dataset"),
-        (first.dtype == np.float32, lambda: f"computes in float32, and net is {first.dtype}: use net.astype"),
-        (first.sizes[0] == first.sizes[-1] == 1, lambda: f"is for one input and one output, and net is {first.sizes}"),
-        (first.dropout == 0, lambda: f"knows no dropout, and net has {first.dropout}"),
+        (net.dtype == np.float32, lambda: f"computes in float32, and net is {net.dtype}: use net.astype"),
+        (net.sizes[0] == net.sizes[-1] == 1, lambda: f"is for one input and one output, and net is {net.sizes}"),
+        (net.dropout == 0, lambda: f"knows no dropout, and net has {net.dropout}"),
         (type(optimizer) is Adam, lambda: f"knows Adam, and optimizer is {optimizer!r}"),
         (
-            first.device == "cpu" or _configuration(first) is not None,
+            net.device == "cpu" or _configuration(net.sizes) is not None,
             lambda: (
                 f"is for 1 to {train_kernel.LAYERS[-1]} hidden layers of up to {train_kernel.WIDTHS[-1]} units that "
-                f"fit into {train_kernel.shared_memory() // 1024} KiB of shared memory, and net is {first.sizes}"
+                f"fit into {train_kernel.shared_memory() // 1024} KiB of shared memory, and net is {net.sizes}"
             ),
         ),
     ]

@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from ..data import Dataset
 from ..devices import move
+from ..network.ensemble import Ensemble
 from ..network.mlp import MLP
-from ..network.parameters import layer_views
+from ..network.parameters import count_parameters, layer_views
 from .backprop import Memory, backward, forward
 from .moments import Moments
 from .segment_gradient import segment_gradient
@@ -41,8 +42,8 @@ class SampleGradients:
 
     Parameters
     ----------
-    like : MLP
-        The network, or one like those that will ask for gradients.
+    net : MLP or Ensemble
+        The network, or those, that will ask for gradients.
     data : Dataset
     batch_size : int
     shuffle : bool
@@ -50,13 +51,13 @@ class SampleGradients:
         Of the orders and of dropout.
     """
 
-    def __init__(self, like: MLP, data: Dataset, batch_size: int, shuffle: bool, rng: np.random.Generator):
-        self._device = like.device
-        self._x, self._y = (move(values, self._device) for values in data.columns(like.dtype))
+    def __init__(self, net: MLP | Ensemble, data: Dataset, batch_size: int, shuffle: bool, rng: np.random.Generator):
+        self._device = net.device
+        self._x, self._y = (move(values, self._device) for values in data.columns(net.dtype))
         self._batch_size, self._rng = batch_size, rng
         self._shuffle = shuffle and batch_size < len(data)  # one batch of all samples has no order
         self._memories: dict[int, Memory] = {}  # by the number of samples
-        self._part = layer_views(np.empty(like.params.shape, like.dtype), like.sizes)
+        self._part = layer_views(np.empty(count_parameters(net.sizes), net.dtype), net.sizes)
 
     def epoch(self) -> Iterator[tuple[int, Gradient]]:
         """For each batch its number of samples, and the gradient on it."""
@@ -94,7 +95,7 @@ class SegmentGradients:
 
     Parameters
     ----------
-    like : MLP
+    net : MLP or Ensemble
         As for `SampleGradients`; one input, no dropout, on the CPU.
     moments : Moments
     batch_size : int or None
@@ -103,13 +104,13 @@ class SegmentGradients:
         Must be False unless there is one batch only.
     """
 
-    def __init__(self, like: MLP, moments: Moments, batch_size: int | None, shuffle: bool):
-        if like.dropout:
+    def __init__(self, net: MLP | Ensemble, moments: Moments, batch_size: int | None, shuffle: bool):
+        if net.dropout:
             raise ValueError(
-                f"net has dropout {like.dropout}, so it is another network, with other segments, for every sample: "
+                f"net has dropout {net.dropout}, so it is another network, with other segments, for every sample: "
                 "train on a Dataset, not on Moments"
             )
-        if like.device != "cpu":
+        if net.device != "cpu":
             raise ValueError("data are Moments, which train on the CPU: use net.to('cpu'), or give a Dataset")
         self._batches = moments.batches(batch_size)
         if shuffle and len(self._batches) > 1:

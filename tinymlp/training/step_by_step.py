@@ -49,9 +49,9 @@ class StepByStep:
     ):
         self._net, self._gradients = net, gradients
         self._nets = [net] if isinstance(net, MLP) else net.nets
-        self._xp = array_module(self._nets[0].device)
+        self._xp = array_module(net.device)
         grad = self._xp.empty_like(net.params)
-        self._grads = [layer_views(row, self._nets[0].sizes) for row in grad.reshape(len(self._nets), -1)]
+        self._grads = [layer_views(row, net.sizes) for row in grad.reshape(len(self._nets), -1)]
         several = zip(optimizers, net.params, grad, strict=True) if len(optimizers) > 1 else ()
         self._steps = list(several) or [(optimizers[0], net.params, grad)]
         self._good, self._alive = net.params.copy(), True  # after the last epoch without NaN; whether there was none

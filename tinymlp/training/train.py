@@ -122,7 +122,7 @@ def train(
     recorder = Recorder(net, training, wanted, batch_size)
     stops = sorted({*wanted, epochs})
     try:
-        with blas_threads(max(_sizes(net))), tqdm(total=epochs, unit="epoch") if progress else nullcontext() as bar:
+        with blas_threads(max(net.sizes)), tqdm(total=epochs, unit="epoch") if progress else nullcontext() as bar:
             while recorder.epoch < epochs:
                 stop = recorder.epoch + 1 if callback else next(s for s in stops if s > recorder.epoch)
                 count = min(stop - recorder.epoch, training.most)
@@ -152,21 +152,16 @@ def _choose(
     reason = why_not_fused(net, data, optimizer or adams[0])
     if fused and reason:
         raise ValueError(f"fused is True, but the kernel {reason}; or leave fused out")
-    like = net if isinstance(net, MLP) else net.nets[0]
     if isinstance(data, Moments):
-        return StepByStep(net, [SegmentGradients(like, data, batch_size, shuffle)], [optimizer] if optimizer else adams)
+        return StepByStep(net, [SegmentGradients(net, data, batch_size, shuffle)], [optimizer] if optimizer else adams)
     assert batch_size is not None
     if reason is None and fused is not False:
         adam = optimizer if isinstance(optimizer, Adam) else adams[0]
         networks = 1 if isinstance(net, MLP) else len(net)
         lrs = [adam.lr] * networks if len(adams) == 1 else [one.lr for one in adams]
         return FusedTraining(net, data, batch_size, shuffle, rngs, adam, lrs)
-    gradients = [SampleGradients(like, data, batch_size, shuffle, rng) for rng in rngs]
+    gradients = [SampleGradients(net, data, batch_size, shuffle, rng) for rng in rngs]
     return StepByStep(net, gradients, [optimizer] if optimizer else adams)
-
-
-def _sizes(net: MLP | Ensemble) -> tuple[int, ...]:
-    return net.sizes if isinstance(net, MLP) else net.nets[0].sizes
 
 
 def _check(
@@ -183,7 +178,7 @@ def _check(
     """ValueError or TypeError for arguments that cannot be meant."""
     if not isinstance(data, Dataset | Moments):
         raise TypeError(f"data is a {type(data).__name__}: give a Dataset, as in Dataset(x, y), or sample a function")
-    inputs, outputs = _sizes(net)[0], _sizes(net)[-1]
+    inputs, outputs = net.sizes[0], net.sizes[-1]
     if (data.inputs, data.outputs) != (inputs, outputs):
         raise ValueError(
             f"data has {data.inputs} inputs and {data.outputs} outputs, but the network {inputs} and {outputs}"
