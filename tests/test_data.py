@@ -64,6 +64,10 @@ def test_sample_bad_n_and_noise():
             sample("exp", n=n)
     with pytest.raises(ValueError, match="noise is -1"):
         sample("exp", noise=-1)
+    with pytest.raises(ValueError, match="noise is 'a': give a standard deviation >= 0"):
+        sample("exp", noise="a")
+    with pytest.raises(ValueError, match="seed is 'x': give an integer >= 0"):
+        sample("exp", seed="x")
 
 
 def test_columns_are_features_first():

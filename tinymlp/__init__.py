@@ -3,6 +3,7 @@
 Train a small network on a function of one variable, and see exactly how it spends its straight segments. The way of the
 data is the way to read the code, and imports point one way along it. A folder's own docstring maps its modules.
 
+    arguments   numbers, seeds and choices, checked
     functions   what to learn: the target functions by name
     interval    on what x: (start, stop)
     data        samples: Dataset, sample()

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
+from .arguments import check_number, generator
 from .functions import Function, find_function
 from .interval import Interval, takes_interval, x_samples
 
@@ -153,8 +154,8 @@ def sample(
     """
     f = find_function(function)
     x = x_samples(interval, n)
-    if not noise >= 0:
-        raise ValueError(f"noise is {noise}: give a standard deviation >= 0")
+    noise = check_number("noise", noise, lambda v: 0 <= v < np.inf, "a standard deviation >= 0")
+    rng = generator("seed", seed)
     with np.errstate(all="ignore"):
         y = np.asarray(f(x), np.float64)
     if y.shape != x.shape:
@@ -170,5 +171,5 @@ def sample(
             "choose an interval or n that avoids such x"
         )
     if noise:
-        y = y + np.random.default_rng(seed).normal(0, noise, n)
+        y = y + rng.normal(0, noise, n)
     return Dataset(x, y)

@@ -5,6 +5,8 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import ArrayLike
 
+from .arguments import generator
+
 __all__ = ["check_gradient"]
 
 
@@ -66,7 +68,7 @@ def check_gradient(
         raise ValueError("nothing would be checked: give parameters, directions >= 1, step > 0 and 0 < tolerance < inf")
     if not (np.isfinite(w).all() and np.isfinite(g).all()):
         raise ValueError("params and gradient must be finite")
-    rng = np.random.default_rng(seed)
+    rng = generator("seed", seed)
     size = float(np.linalg.norm(g)) or 1.0
     for k in range(directions):
         u = rng.normal(size=w.shape)

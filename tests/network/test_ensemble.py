@@ -36,3 +36,5 @@ def test_ensemble_of_none():
         Ensemble([1, 1], seeds=10)
     with pytest.raises(ValueError, match="seeds is empty"):
         Ensemble([1, 1], seeds=[])
+    with pytest.raises(ValueError, match=r"seeds\[1\] is -1: give an integer >= 0, or a Generator"):
+        Ensemble([1, 1], seeds=[0, -1])

@@ -109,6 +109,34 @@ def test_bad_dropout_and_dtype():
         MLP.from_params([1, 2, 1], np.zeros(3))
 
 
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"seed": -1}, "seed is -1: give an integer >= 0, or a Generator"),
+        ({"seed": "x"}, "seed is 'x': give an integer >= 0"),
+        ({"seed": None}, "seed is None: give an integer >= 0"),
+        ({"negative_slope": "a"}, r"negative_slope is 'a': give a number in \[0, 1\]"),
+        ({"dropout": None}, r"dropout is None: give a number in \[0, 1\)"),
+    ],
+)
+def test_errors_name_the_argument(options, words):
+    """Catches: a message from NumPy or Python that does not say which argument it is about."""
+    with pytest.raises(ValueError, match=words):
+        MLP([1, 2, 1], **options)
+
+
+def test_parameters_must_be_an_array():
+    """Catches: an AttributeError, or a network on integers, for a list of numbers."""
+    net = MLP([1, 1])
+    for make in (net.with_params, lambda params: MLP.from_params([1, 1], params)):
+        with pytest.raises(TypeError, match=r"params is \[1, 2\.5\]: give an array of 2 floats, such as a snapshot"):
+            make([1, 2.5])
+        with pytest.raises(ValueError, match=r"params is \(3,\) float64: sizes \[1, 1\] need \(2,\) floats"):
+            make(np.zeros(3))
+        with pytest.raises(ValueError, match=r"params is \(2,\) int64: .* need \(2,\) floats"):
+            make(np.zeros(2, np.int64))
+
+
 def test_copy_is_independent():
     """Catches: a copy that shares parameters, or loses the slope."""
     net = MLP([1, 3, 1], negative_slope=0.1, dropout=0.2)

@@ -120,6 +120,13 @@ def test_data_must_be_a_dataset():
         train(MLP([1, 1]), (DATA.x, DATA.y), 1)
 
 
+@pytest.mark.parametrize("net", ["net", None, MLP, [MLP([1, 1])]])
+def test_net_must_be_a_network(net):
+    """Catches: an AttributeError for what is no network."""
+    with pytest.raises(TypeError, match=f"net is a {type(net).__name__}: give an MLP or an Ensemble"):
+        train(net, DATA, 1)
+
+
 @pytest.mark.parametrize("options", [{"optimizer": Adam}, {"optimizer": "adam"}, {"callback": 3}])
 def test_arguments_of_the_wrong_kind(options):
     """Catches: an AttributeError after the first epoch."""
@@ -140,6 +147,19 @@ def test_arguments_of_the_wrong_kind(options):
         ({"lr": 0}, "lr is 0"),
         ({"snapshots": 3}, "snapshots is 3: give a list"),
         ({"snapshots": [4]}, r"snapshots has \[4\]: give epochs from 0 to 3"),
+        ({"seed": -1}, "seed is -1: give an integer >= 0, or a Generator"),
+        ({"seed": "x"}, "seed is 'x': give an integer >= 0"),
+        ({"lr": "a"}, "lr is 'a': give a number > 0"),
+        ({"lr": [[0.1]]}, r"lr is \[\[0\.1\]\]: give one number"),
+        ({"lr": {0.1}}, r"lr is {0\.1}: give a number > 0"),
+        ({"snapshots": ["a"]}, r"snapshots has \['a'\]: give epochs from 0 to 3"),
+        ({"snapshots": ["a", 7, 1.0, 1, None]}, r"snapshots has \['a', 7, 1\.0, None\]: give epochs from 0 to 3"),
+        ({"snapshots": [[1]]}, r"snapshots has \[\[1\]\]: give epochs"),
+        ({"snapshots": "12"}, "snapshots is '12': give a list"),
+        ({"fused": "yes"}, "fused is 'yes': give True or False"),
+        ({"fused": 0}, "fused is 0: give True or False"),
+        ({"shuffle": "no"}, "shuffle is 'no': give True or False"),
+        ({"progress": "no"}, "progress is 'no': give True or False"),
         ({"data": Dataset(np.ones((4, 2)), np.ones(4))}, "data has 2 inputs and 1 outputs, but the network 1 and 1"),
         ({"data": Dataset([0.0], [1e300])}, "too large for float32"),
     ],
@@ -207,11 +227,17 @@ def test_bad_rates_and_seeds():
     nets, one = Ensemble([1, 4, 1], range(3)), np.random.default_rng(0)
     before = nets.params.copy()
     for options, said in (
-        ({"lr": [0.1, 0.2]}, "lr has 2 numbers"),
+        ({"lr": [0.1, 0.2]}, r"lr is \[0.1, 0.2\]: give one number, or one for each of the 3 networks"),
         ({"lr": [0.1, 0.2, 0.0]}, "lr is 0"),
         ({"lr": 0.01, "optimizer": Adam(0.01)}, "lr is 0.01, and optimizer has an lr of its own"),
         ({"seeds": [1, 2]}, r"seeds is \[1, 2\]: give one for each of the 3 networks"),
         ({"seeds": 3}, "seeds is 3: give one for each of the 3 networks"),
+        ({"seeds": "012"}, "seeds is '012': give one for each of the 3 networks"),
+        ({"seeds": [[0, 1], [2], [3, "x"]]}, r"seeds\[2\] is \[3, 'x'\]: give an integer >= 0"),
+        ({"seeds": [0, -1, 2]}, r"seeds\[1\] is -1: give an integer >= 0, or a Generator"),
+        ({"seeds": [0, 1, None]}, r"seeds\[2\] is None"),
+        ({"seed": 0, "seeds": [1, 2, 3]}, "seed is 0, and seeds are given, too: give one of the two"),
+        ({"lr": [0.1, "a", 0.2]}, "lr is 'a': give a number > 0"),
         ({"seeds": [one, np.random.default_rng(1), one]}, "same Generator twice"),
         ({"loss": "mae"}, "loss is 'mae': give 'mse'"),
         ({"fused": True}, "runs on a GPU"),

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from .. import devices
+from ..arguments import generator
 from .mlp import MLP
 
 __all__ = ["Ensemble"]
@@ -45,9 +46,8 @@ class Ensemble:
         self.seeds = tuple(seeds)
         if not self.seeds:
             raise ValueError("seeds is empty: give one for each network")
-        drawn = [
-            MLP(sizes, negative_slope=negative_slope, dropout=dropout, seed=seed, dtype=dtype) for seed in self.seeds
-        ]
+        rngs = [generator(f"seeds[{k}]", seed) for k, seed in enumerate(self.seeds)]
+        drawn = [MLP(sizes, negative_slope=negative_slope, dropout=dropout, seed=rng, dtype=dtype) for rng in rngs]
         self._set_views(devices.move(np.stack([net.params for net in drawn]), device), drawn[0])
 
     def _set_views(self, params: NDArray, like: MLP) -> None:

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from .. import devices
+from ..arguments import check_number, generator
 from . import formats
 from .parameters import check_sizes, count_parameters, layer_views, pack
 
@@ -36,7 +37,7 @@ class MLP:
         The slope of a hidden unit that is off, in [0, 1]; 0 is ReLU, 0.01 the usual leaky ReLU.
     dropout : float
         The chance, in [0, 1), that a hidden unit counts as 0 for a sample. In training only.
-    seed : int
+    seed : int or Generator
         Weights and biases of a layer are drawn from U(-1/sqrt(in), 1/sqrt(in)), as PyTorch's ``nn.Linear`` does,
         by ``np.random.default_rng(seed)``, layer by layer.
     dtype : float dtype
@@ -65,14 +66,14 @@ class MLP:
         *,
         negative_slope: float = 0.0,
         dropout: float = 0.0,
-        seed: int = 0,
+        seed: int | np.random.Generator = 0,
         dtype: DTypeLike = np.float32,
         device: str = "cpu",
     ):
         sizes = check_sizes(sizes)
         if np.dtype(dtype).kind != "f":
             raise ValueError(f"dtype is {np.dtype(dtype)}: give a float dtype")
-        rng = np.random.default_rng(seed)
+        rng = generator("seed", seed)
         draws = [
             rng.uniform(-1 / np.sqrt(inputs), 1 / np.sqrt(inputs), outputs * (inputs + 1))
             for inputs, outputs in pairwise(sizes)
@@ -80,12 +81,11 @@ class MLP:
         self._set(sizes, devices.move(np.concatenate(draws).astype(dtype), device), negative_slope, dropout)
 
     def _set(self, sizes: tuple[int, ...], params: NDArray, negative_slope: float, dropout: float) -> "MLP":
-        if not 0 <= negative_slope <= 1:
-            raise ValueError(f"negative_slope is {negative_slope}: give a number in [0, 1]")
-        if not 0 <= dropout < 1:
-            raise ValueError(f"dropout is {dropout}: give a number in [0, 1)")
+        self.negative_slope = check_number(
+            "negative_slope", negative_slope, lambda v: 0 <= v <= 1, "a number in [0, 1]"
+        )
+        self.dropout = check_number("dropout", dropout, lambda v: 0 <= v < 1, "a number in [0, 1)")
         self.sizes, self._params = sizes, params
-        self.negative_slope, self.dropout = float(negative_slope), float(dropout)
         self.layers = layer_views(params, sizes)
         return self
 
@@ -110,6 +110,8 @@ class MLP:
         """The network whose parameters are this flat vector (P,) itself, not a copy of it."""
         sizes = check_sizes(sizes)
         count = count_parameters(sizes)
+        if not hasattr(params, "shape") or not hasattr(params, "dtype"):
+            raise TypeError(f"params is {params!r}: give an array of {count} floats, such as a snapshot")
         if params.shape != (count,) or params.dtype.kind != "f":
             raise ValueError(f"params is {params.shape} {params.dtype}: sizes {list(sizes)} need ({count},) floats")
         return cls.__new__(cls)._set(sizes, params, negative_slope, dropout)
@@ -240,11 +242,11 @@ class MLP:
 
     def copy(self) -> "MLP":
         """An equal network with parameters of its own."""
-        return self.with_params(self.params)
+        return self._on(self.params.copy())
 
     def with_params(self, params: NDArray) -> "MLP":
         """A network of the same sizes and settings with a copy of these parameters (P,), such as a snapshot's."""
-        return self._on(params.copy())
+        return self._on(params).copy()
 
     def _on(self, params: NDArray) -> "MLP":
         """The same on these very parameters."""

@@ -11,6 +11,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from ..arguments import check_number
 from ..devices import array_module, device_of
 from ..gpu import kernels
 
@@ -24,11 +25,11 @@ class Optimizer(Protocol):
         """Change params in place; grad has their shape."""
 
 
-def _check(lr: float, weight_decay: float) -> None:
-    if not 0 < lr < math.inf:
-        raise ValueError(f"lr is {lr}: give a number > 0")
-    if not 0 <= weight_decay < math.inf:
-        raise ValueError(f"weight_decay is {weight_decay}: give a number >= 0")
+def _check(lr: float, weight_decay: float) -> tuple[float, float]:
+    return (
+        check_number("lr", lr, lambda v: 0 < v < math.inf, "a number > 0"),
+        check_number("weight_decay", weight_decay, lambda v: 0 <= v < math.inf, "a number >= 0"),
+    )
 
 
 def _check_fit(moment: NDArray, params: NDArray) -> None:
@@ -52,10 +53,8 @@ class SGD:
     """
 
     def __init__(self, lr: float = 0.001, *, momentum: float = 0.0, weight_decay: float = 0.0):
-        _check(lr, weight_decay)
-        if not 0 <= momentum < 1:
-            raise ValueError(f"momentum is {momentum}: give a number in [0, 1)")
-        self.lr, self.momentum, self.weight_decay = lr, momentum, weight_decay
+        self.lr, self.weight_decay = _check(lr, weight_decay)
+        self.momentum = check_number("momentum", momentum, lambda v: 0 <= v < 1, "a number in [0, 1)")
         self._velocity: NDArray | None = None
 
     def step(self, params: NDArray, grad: NDArray) -> None:
@@ -105,12 +104,13 @@ class Adam:
         eps: float = 1e-8,
         weight_decay: float = 0.0,
     ):
-        _check(lr, weight_decay)
-        if len(betas) != 2 or not all(0 <= b < 1 for b in betas):
-            raise ValueError(f"betas is {betas}: give two numbers in [0, 1)")
-        if not eps > 0:
-            raise ValueError(f"eps is {eps}: give a number > 0")
-        self.lr, self.betas, self.eps, self.weight_decay = lr, betas, eps, weight_decay
+        self.lr, self.weight_decay = _check(lr, weight_decay)
+        try:
+            b1, b2 = (check_number("betas", b, lambda v: 0 <= v < 1, "") for b in betas)
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"betas is {betas!r}: give two numbers in [0, 1), such as (0.9, 0.999)") from error
+        self.betas = b1, b2
+        self.eps = check_number("eps", eps, lambda v: v > 0, "a number > 0")
         self.t = 0
         self._sums: NDArray | None = None
 

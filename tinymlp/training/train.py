@@ -8,6 +8,7 @@ from typing import Any, Literal
 import numpy as np
 from tqdm import tqdm
 
+from ..arguments import check_flag, generator
 from ..data import Dataset
 from ..devices import blas_threads
 from ..network.ensemble import Ensemble
@@ -34,7 +35,7 @@ def train(
     shuffle: bool = True,
     loss: Literal["mse"] = "mse",
     optimizer: Optimizer | None = None,
-    seed: int | np.random.Generator = 0,
+    seed: int | np.random.Generator | None = None,
     seeds: Sequence[int] | Sequence[np.random.Generator] | None = None,
     snapshots: Iterable[int] | None = None,
     callback: Callable[[int, MLP | Ensemble, Any], object] | None = None,
@@ -72,9 +73,9 @@ def train(
     optimizer : Adam or SGD
         Keeps its moments, so handing the same one to the next call goes on where it stopped.
     seed : int or Generator
-        Of the shuffling and of dropout. A second call with the same integer repeats the orders of the first; a
-        Generator goes on where the first call left it. The networks of an ensemble see the same batches; each learns
-        what it would learn alone, bit for bit (but with dropout each draws units of its own).
+        Of the shuffling and of dropout; 0 if not given. A second call with the same integer repeats the orders of the
+        first; a Generator goes on where the first call left it. The networks of an ensemble see the same batches; each
+        learns what it would learn alone, bit for bit (but with dropout each draws units of its own).
     seeds : sequence of int or of Generator
         One for each network of an ensemble, instead of ``seed``: then each has batches of its own.
     snapshots : iterable of int
@@ -98,7 +99,7 @@ def train(
     ValueError
         If an argument is out of range or the data do not fit the network, before anything is changed.
     TypeError
-        If data is neither a Dataset nor Moments, optimizer cannot step, or callback cannot be called.
+        If net is no network or data are no data, optimizer cannot step, or callback cannot be called.
     TrainingDiverged
         If a loss or a parameter becomes NaN or infinite; says at which epoch, and has the history so far.
     TrainingInterrupted
@@ -112,11 +113,16 @@ def train(
     >>> train(MLP([1, 10, 1]), Moments.of_function("sine", (-5, 5)), 3).losses.shape
     (3,)
     """
-    _check(net, data, epochs, lr, batch_size, loss, optimizer, seeds, callback)
+    _check(net, data, epochs, lr, batch_size, loss, optimizer, seed, seeds, callback)
+    shuffle, progress = check_flag("shuffle", shuffle), check_flag("progress", progress)
+    fused = None if fused is None else check_flag("fused", fused)
     wanted = _check_snapshots(snapshots, epochs)
     if batch_size is None and isinstance(data, Dataset):
         batch_size = BATCH_SIZE
-    rngs = [np.random.default_rng(s) for s in ([seed] if seeds is None else seeds)]  # of all networks, or of each
+    if seeds is None:
+        rngs = [generator("seed", 0 if seed is None else seed)]  # of all networks
+    else:
+        rngs = [generator(f"seeds[{k}]", one) for k, one in enumerate(seeds)]
     training = _choose(net, data, LR if lr is None else lr, batch_size, shuffle, optimizer, rngs, fused)
 
     recorder = Recorder(net, training, wanted, batch_size)
@@ -148,7 +154,8 @@ def _choose(
     fused: bool | None,
 ) -> StepByStep | FusedTraining:
     """How the data, the network and ``fused`` say that it is to be trained."""
-    adams = [Adam(rate) for rate in np.atleast_1d(lr).tolist()]  # one, or one for each network; each checks its lr
+    rates = np.atleast_1d(np.asarray(lr, object)).tolist()  # as objects: numbers beside a string would become strings
+    adams = [Adam(rate) for rate in rates]  # one, or one for each network; each checks its lr
     reason = why_not_fused(net, data, optimizer or adams[0])
     if fused and reason:
         raise ValueError(f"fused is True, but the kernel {reason}; or leave fused out")
@@ -172,10 +179,13 @@ def _check(
     batch_size: int | None,
     loss: str,
     optimizer: Optimizer | None,
+    seed: Any,
     seeds: Any,
     callback: object,
 ) -> None:
     """ValueError or TypeError for arguments that cannot be meant."""
+    if not isinstance(net, MLP | Ensemble):
+        raise TypeError(f"net is a {type(net).__name__}: give an MLP or an Ensemble")
     if not isinstance(data, Dataset | Moments):
         raise TypeError(f"data is a {type(data).__name__}: give a Dataset, as in Dataset(x, y), or sample a function")
     inputs, outputs = net.sizes[0], net.sizes[-1]
@@ -194,12 +204,14 @@ def _check(
         if lr is not None:
             raise ValueError(f"lr is {lr}, and optimizer has an lr of its own: give one of the two")
     networks = 1 if isinstance(net, MLP) else len(net)
-    if np.ndim(lr) and len(lr) != networks:
-        raise ValueError(f"lr has {len(lr)} numbers: give one, or one for each network")
+    if np.asarray(lr, object).shape not in ((), (networks,)):
+        raise ValueError(f"lr is {lr!r}: give one number, or one for each of the {networks} networks")
     if seeds is not None:
         if isinstance(net, MLP):
             raise ValueError(f"seeds is {seeds!r}, and net is one network: give seed, or an Ensemble")
-        if np.ndim(seeds) != 1 or len(seeds) != networks:
+        if seed is not None:
+            raise ValueError(f"seed is {seed!r}, and seeds are given, too: give one of the two")
+        if np.asarray(seeds, object).shape != (networks,):
             raise ValueError(f"seeds is {seeds!r}: give one for each of the {networks} networks")
         generators = [id(s) for s in seeds if isinstance(s, np.random.Generator)]
         if len(set(generators)) < len(generators):
@@ -210,9 +222,12 @@ def _check(
 
 def _check_snapshots(snapshots: Iterable[int] | None, epochs: int) -> set[int]:
     """The epochs to keep."""
-    if snapshots is not None and not isinstance(snapshots, Iterable):
+    if snapshots is None:
+        return set()
+    if not isinstance(snapshots, Iterable) or isinstance(snapshots, str):
         raise ValueError(f"snapshots is {snapshots!r}: give a list of epochs")
-    wanted = set() if snapshots is None else set(snapshots)
-    if not wanted <= set(range(epochs + 1)):
-        raise ValueError(f"snapshots has {sorted(wanted - set(range(epochs + 1)))}: give epochs from 0 to {epochs}")
-    return wanted
+    wanted = list(snapshots)
+    bad = [epoch for epoch in wanted if not isinstance(epoch, Integral) or not 0 <= epoch <= epochs]
+    if bad:
+        raise ValueError(f"snapshots has {bad}: give epochs from 0 to {epochs}, each an integer")
+    return set(map(int, wanted))
