@@ -1,6 +1,7 @@
 """The command, as a person types it."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -193,6 +194,19 @@ def test_ctrl_c_ends_the_processes_and_keeps_what_is_done(tmp_path):
     assert err.splitlines()[-1].startswith("tinymlp article: interrupted; ")
     assert "Traceback" not in err
     assert [path.name for path in (tmp_path / "seeds").iterdir()] == ["0-unshuffled.json"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there a pipe that nobody reads is no BrokenPipeError")
+@pytest.mark.parametrize("units", [3, 3000])
+def test_a_reader_who_goes_away(tmp_path, units):
+    """Catches: a message or a traceback under `tinymlp segments net.npz | head -1`, at the first line or at exit."""
+    MLP([1, units, 1]).save(tmp_path / "net.npz")
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = [sys.executable, "-m", "tinymlp", "segments", str(tmp_path / "net.npz")]
+    done = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (141, "")
 
 
 @pytest.mark.parametrize(("start", "stop"), [("-inf", "0"), ("-1e3", "-.5"), ("-2", "1e1")])

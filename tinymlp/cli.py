@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -22,14 +23,21 @@ __all__ = ["main"]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; returns its exit status: 2 for bad input, 1 if training diverged, 130 after Ctrl-C."""
+    """Run one command; returns its exit status.
+
+    It is 2 for bad input, 1 if training diverged, 130 after Ctrl-C, and 141, as of other commands, if nobody reads on.
+    """
     words = sys.argv[1:] if argv is None else argv
     args = _parser().parse_args([f" {word}" if _is_negative(word) else word for word in words])
     try:
         args.run(args)
+        print(end="", flush=True)  # here, not at exit, where nobody could catch what it raises
     except KeyboardInterrupt as stop:
         print(f"tinymlp {args.command}: {str(stop) or 'interrupted'}", file=sys.stderr)
         return 130
+    except BrokenPipeError:  # as in `tinymlp segments net.npz | head -1`; what is left to print has to go somewhere
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
     except (ValueError, RuntimeError, ArithmeticError, OSError) as error:
         print(f"tinymlp {args.command}: {error}", file=sys.stderr)
         return 1 if isinstance(error, TrainingDiverged) else 2
