@@ -43,7 +43,7 @@ from .training.moments import Moments
 from .training.optim import SGD, Adam
 from .training.train import train
 
-__version__ = "0.1.0"
+__version__ = "0.2.0.dev0"
 
 __all__ = [
     "MLP",
