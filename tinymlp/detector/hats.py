@@ -71,6 +71,7 @@ def rounding_bound(net: MLP, x: NDArray, dtype: np.dtype) -> NDArray:
             a = np.maximum(a, net.negative_slope * a)
     h = np.diff(x)
     slope_error = (error[0, 1:] + error[0, :-1]) / h + 5 * u * np.abs(np.diff(a[0]) / h)  # of each cell
+    slope_error += float(np.finfo(dtype).smallest_subnormal)  # what a quotient loses below the least normal number
     bound = np.zeros(len(x))
     bound[2:] = 1.01 * (slope_error[1:] + slope_error[:-1])
     return bound
