@@ -1,6 +1,7 @@
 """The detector explained: hand-made breakpoints whose fate is known, then many networks."""
 
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -30,10 +31,18 @@ def test_through_the_foot_of_a_hat_found_once():
     assert verdicts(check) == ["found once"]
 
 
-def test_a_neighbour_seen_through_the_foot_of_a_hat_is_not_merged():
+@pytest.mark.parametrize("sign", [1, -1])
+def test_a_neighbour_seen_through_the_foot_of_a_hat_is_not_merged(sign):
     """Catches: credit for a transition to a breakpoint that adds next to nothing to it."""
-    check = crosscheck(with_jumps((3.5, 1), (4.9999, 1)), (0, 10), points=11, dtype=np.float64)
+    check = crosscheck(with_jumps((3.5, sign), (4.9999, sign)), (0, 10), points=11, dtype=np.float64)
     assert verdicts(check) == ["found twice", "found once"]
+
+
+def test_a_neighbour_that_adds_just_epsilon_is_not_merged():
+    """Catches: credit for a transition to a breakpoint that would not have fired alone."""
+    check = crosscheck(with_jumps((3.5, 1), (4, 1)), (0, 10), points=11, epsilon=0.5, dtype=np.float64)
+    assert check.detected.tolist() == [5]
+    assert verdicts(check) == ["hidden", "found once"]
 
 
 def test_neighbours_are_merged():
@@ -84,6 +93,38 @@ def test_a_grid_that_rounding_moves_out_of_the_interval():
     assert float(np.float32(start)) < start - 1e-9
     check = crosscheck(net, (start, 10))
     assert len(check.segments) == 2
+
+
+def test_a_grid_that_rounding_moves_out_of_the_interval_at_its_stop():
+    """Catches: a breakpoint between the stop and where float32 puts the last grid point."""
+    stop = 0.1  # float32 makes it 0.10000000149
+    assert float(np.float32(stop)) > stop + 1e-9
+    assert len(crosscheck(with_jumps((stop + 1e-9, 1)), (-1, stop)).segments) == 2
+
+
+def test_a_grid_that_rounding_moves_into_the_interval_at_its_start():
+    """Catches: a breakpoint between the start and where float32 puts the first grid point, left out."""
+    start = 0.1  # float32 makes it 0.10000000149
+    assert verdicts(crosscheck(with_jumps((start + 1e-9, 1)), (start, 1), points=15)) == ["outside"]
+
+
+def test_the_smallest_grid():
+    """Catches: an index 2 that is left out where it is the only one, or an index 1 counted in."""
+    check = crosscheck(with_jumps((2.5, 1)), (0, 10), points=3, dtype=np.float64)
+    assert check.changes.tolist() == [0, 0, 0.5]
+    assert check.predicted.tolist() == check.detected.tolist() == check.reference.tolist() == [2]
+    assert [(row.what, row.x, row.verdict) for row in check.table] == [
+        ("breakpoint", 2.5, "found once"),
+        ("transition", 5.0, "explained"),
+    ]
+    check = crosscheck(with_jumps((2.5, 1)), (0, 10), points=3, epsilon=0.5, dtype=np.float64)
+    assert check.undecided.tolist() == [2]
+
+
+def test_300_points_and_a_thousandth_unless_given():
+    """Catches: a check of another detector than the article's."""
+    check = crosscheck(with_jumps((0, 1.5e-3)), (-5, 5))
+    assert (len(check.detection.x), check.epsilon, check.detection.x.dtype) == (300, 1e-3, np.float32)
 
 
 def networks():
@@ -145,6 +186,36 @@ def test_within_rounding_of_epsilon_is_undecided():
     assert verdicts(check, "transition") == ["undecided"] * 2
 
 
+@pytest.mark.parametrize("jump", [1, -1])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_change_of_slope_equal_to_epsilon(jump, dtype):
+    """Catches: >= for > in the prediction; a change downwards that is never undecided."""
+    check = crosscheck(with_jumps((3.5, jump)), (0, 10), points=11, epsilon=0.5, dtype=dtype)
+    assert check.predicted.tolist() == check.detected.tolist() == check.reference.tolist() == []
+    assert check.undecided.tolist() == [4, 5]
+    assert verdicts(check) == ["hidden"]
+
+
+def test_no_change_is_undecided_where_epsilon_is_at_most_the_bound():
+    """Catches: < for <=; index 1, which never fires, called undecided."""
+    net = MLP.from_weights([[[1]], [[1]]], [[100], [0]])
+    bounds = crosscheck(net, (0, 10), points=11, dtype=np.float64).bounds
+    for epsilon in (0.0, bounds[2], bounds[6]):
+        check = crosscheck(net, (0, 10), points=11, epsilon=epsilon, dtype=np.float64)
+        assert check.undecided.tolist() == [i for i in range(2, 11) if epsilon <= bounds[i]]
+        assert len(check.undecided) == {0.0: 9, bounds[2]: 9, bounds[6]: 5}[epsilon]
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_a_bound_that_is_less_than_epsilon_may_swallow_a_transition(sign):
+    """Catches: a sign or an epsilon that gets lost where a change is held against the bound."""
+    net = MLP.from_weights([[[1], [1]], [[sign * 0.001005, sign * 20]]], [[-0.5, 0], [0]])
+    check = crosscheck(net, (0, 1), points=65)
+    assert verdicts(check, "transition") == ["missing"]
+    (i,) = check.predicted
+    assert check.bounds[i] < check.epsilon + abs(check.changes[i])
+
+
 def test_rounding_may_swallow_a_transition():
     """Catches: a transition that is not there called one that rounding made."""
     net = MLP.from_weights([[[1], [1]], [[0.00102, 1000]]], [[-0.5, 0], [0]])  # a small jump on a steep line
@@ -163,6 +234,15 @@ def test_assert_counts_agree():
     assert len(check.detection) != len(check.segments)
     with pytest.raises(TypeError, match=r"check is a MLP: give a CrossCheck, as in crosscheck"):
         assert_counts_agree(net)
+
+
+def test_one_unexplained_transition_is_enough():
+    """Catches: an assertion that fails only if nothing at all is explained."""
+    check = crosscheck(with_jumps((3.5, 1)), (0, 10), points=11)
+    *others, last = check.table
+    assert verdicts(check, "transition") == ["explained"] * 2
+    with pytest.raises(AssertionError, match="unexplained"):
+        assert_counts_agree(replace(check, table=[*others, last._replace(verdict="unexplained")]))
 
 
 def test_disagreement_is_told(monkeypatch):

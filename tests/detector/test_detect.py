@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from support.networks import with_jumps
 
 from tinymlp import MLP, detect_segments, extract_segments, sample, train
 from tinymlp.detector.detect import find_transitions
@@ -58,6 +59,45 @@ def test_epsilon_is_a_strict_bound_on_the_slope():
     assert find_transitions(x, y, 0.499).tolist() == [2]
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("jump", [1, -1])
+def test_a_change_of_slope_equal_to_epsilon_does_not_fire(jump, dtype):
+    """Catches: >= for > where it is used; 1/2 is all that each of two hats sees, and nothing is rounded here."""
+    net = with_jumps((3.5, jump))
+    assert detect_segments(net, (0, 10), points=11, epsilon=0.5, dtype=dtype).transitions.tolist() == []
+    fired = detect_segments(net, (0, 10), points=11, epsilon=np.nextafter(0.5, 0), dtype=dtype).transitions
+    assert fired.tolist() == [4, 5]
+
+
+def test_epsilon_is_a_thousandth_unless_given():
+    """Catches: another default than the article's."""
+    x = np.arange(4.0)
+    for change, fired in ((0.0011, [2]), (-0.0011, [2]), (0.0009, [])):
+        y = np.array([0, 0, change, 2 * change])
+        assert find_transitions(x, y).tolist() == fired
+        assert detect_segments(lambda t, y=y: y, (0, 3), points=4).transitions.tolist() == fired
+
+
+def test_epsilon_may_be_zero():
+    """Catches: a detector of any change at all refused; x + 100 at whole numbers is exact."""
+    assert detect_segments(with_jumps((5, 2.0**-10)), (0, 10), points=11, epsilon=0).transitions.tolist() == [6]
+
+
+def test_300_points_unless_given():
+    """Catches: another default than the article's."""
+    seen = detect_segments(MLP([1, 3, 1]), (-5, 5))
+    assert len(seen.x) == len(seen.y) == 300
+
+
+@pytest.mark.parametrize("points", [3, 4, 5])
+def test_few_points(points):
+    """Catches: the smallest grid that has a change of slope refused, or its only index missed."""
+    seen = detect_segments(np.abs, (2 - points, 1), points=points)  # the last point but one is 0
+    assert seen.x.tolist() == list(range(2 - points, 2))
+    assert seen.transitions.tolist() == [points - 1]
+    assert len(seen) == 2
+
+
 def test_exact_segments_predict_the_float64_detector():
     """Catches: exact segments that differ from the network by more than rounding, seen through the article's rule."""
     agreed = 0
@@ -103,3 +143,6 @@ def test_slopes_that_overflow_are_refused():
     net = MLP.from_weights([[[1e3], [1e3]], [[3e38, 3e38]]], [[1e-2, 0], [0]])
     with pytest.raises(ValueError, match="exceed float32"):
         detect_segments(net, (-1e-6, 1e-6), points=100)
+    half = MLP.from_weights([[[1e3]], [[3e38]]], [[0], [0]])
+    with pytest.raises(ValueError, match=r"so steep at x = 0\.0 that"):  # between 0 and the next point
+        detect_segments(half, (-1e-6, 1e-6), points=101)
