@@ -65,8 +65,18 @@ def test_a_change_of_slope_equal_to_epsilon_does_not_fire(jump, dtype):
     """Catches: >= for > where it is used; 1/2 is all that each of two hats sees, and nothing is rounded here."""
     net = with_jumps((3.5, jump))
     assert detect_segments(net, (0, 10), points=11, epsilon=0.5, dtype=dtype).transitions.tolist() == []
-    fired = detect_segments(net, (0, 10), points=11, epsilon=np.nextafter(0.5, 0), dtype=dtype).transitions
+    fired = detect_segments(net, (0, 10), points=11, epsilon=0.4999999, dtype=dtype).transitions
     assert fired.tolist() == [4, 5]
+
+
+def test_epsilon_may_be_a_number_of_numpy():
+    """Catches: a count that depends on the type of epsilon: 0.1 is rounded to the dtype of the slopes, or never."""
+    x, y = (
+        np.arange(4, dtype=np.float32),
+        np.array([0, 0, 0.1, 0.2], np.float32),
+    )  # a change of float32's 0.1, above 0.1
+    assert find_transitions(x, y, 0.1).tolist() == find_transitions(x, y, np.float64(0.1)).tolist() == []
+    assert find_transitions(x.astype(np.float64), y.astype(np.float64), 0.1).tolist() == [2]
 
 
 def test_epsilon_is_a_thousandth_unless_given():

@@ -47,9 +47,9 @@ def find_transitions(x: NDArray, y: NDArray, epsilon: float = 1e-3) -> NDArray:
     x, y : array, (n,)
         The differences are taken in their dtype. g starts at i = 1, so i = 2 is the first index that can fire.
     epsilon : float
-        In units of y per unit of x.
+        In units of y per unit of x; rounded to their dtype.
     """
-    return np.flatnonzero(np.abs(_slope_changes(x, y)) > epsilon) + 2
+    return np.flatnonzero(np.abs(_slope_changes(x, y)) > float(epsilon)) + 2  # float(): NumPy would not round its own
 
 
 def _slope_changes(x: NDArray, y: NDArray) -> NDArray:
