@@ -43,10 +43,24 @@ class Mutation(NamedTuple):
     """Other text for the bytes from start to stop of a file."""
 
     path: Path
+    source: bytes
     line: int
     start: int
     stop: int
     text: str
+
+    def made(self) -> bytes:
+        """The file with it."""
+        return self.source[: self.start] + self.text.encode() + self.source[self.stop :]
+
+    def __str__(self) -> str:
+        """Where it is, and the lines that it changes, marked as diff does."""
+        first, end = self.source.rfind(b"\n", 0, self.start) + 1, self.source.find(b"\n", self.stop)
+        after = self.made()[first : end + len(self.made()) - len(self.source)]
+        marked = [
+            (sign, line) for sign, text in (("-", self.source[first:end]), ("+", after)) for line in text.splitlines()
+        ]
+        return "\n".join([f"{self.path}:{self.line}", *(f"  {sign} {line.decode()}" for sign, line in marked)])
 
 
 def names_in(node: ast.AST) -> set[str]:
@@ -124,7 +138,7 @@ def mutations_of(path: Path) -> list[Mutation]:
     for node, known in nodes_that_matter(ast.parse(source), set()):
         for old, text in changes(node, known):
             start, stop = begins[old.lineno - 1] + old.col_offset, begins[old.end_lineno - 1] + old.end_col_offset
-            found.append(Mutation(path, old.lineno, start, stop, text))
+            found.append(Mutation(path, source, old.lineno, start, stop, text))
     return found
 
 
@@ -137,15 +151,6 @@ def run_tests(folder: Path, tests: list[str], limit: float) -> str:
     except subprocess.TimeoutExpired:
         return "timed out"
     return "killed" if done.returncode else "survived"
-
-
-def before_and_after(mutation: Mutation) -> str:
-    """The lines that change, marked as diff does."""
-    source = (ROOT / mutation.path).read_bytes()
-    first, end = source.rfind(b"\n", 0, mutation.start) + 1, source.find(b"\n", mutation.stop)
-    before = source[first:end].decode()
-    after = (source[first : mutation.start] + mutation.text.encode() + source[mutation.stop : end]).decode()
-    return "\n".join(f"  {sign} {line}" for sign, text in (("-", before), ("+", after)) for line in text.splitlines())
 
 
 def main() -> None:
@@ -171,11 +176,10 @@ def main() -> None:
             raise RuntimeError(f"without any mistake the tests were {outcome}")
 
         def try_one(mutation: Mutation) -> str:
-            copy, source = copies.get(), (ROOT / mutation.path).read_bytes()
-            changed = source[: mutation.start] + mutation.text.encode() + source[mutation.stop :]
-            (copy / mutation.path).write_bytes(changed)
+            copy = copies.get()
+            (copy / mutation.path).write_bytes(mutation.made())
             outcome = run_tests(copy, args.tests, args.limit)
-            (copy / mutation.path).write_bytes(source)
+            (copy / mutation.path).write_bytes(mutation.source)
             copies.put(copy)
             return outcome
 
@@ -184,7 +188,7 @@ def main() -> None:
             for mutation, outcome in zip(chosen, pool.map(try_one, chosen), strict=True):
                 outcomes.append(outcome)
                 if outcome == "survived":
-                    print(f"{mutation.path}:{mutation.line}\n{before_and_after(mutation)}", flush=True)
+                    print(mutation, flush=True)
     killed, late, survived = (outcomes.count(outcome) for outcome in ("killed", "timed out", "survived"))
     tally = f"{killed + late} killed ({late} by time), {survived} survived"
     print(f"\n{len(outcomes)} of {len(everything)} mistakes: {tally}")
