@@ -93,8 +93,8 @@ def changes(node: ast.AST, known: set[str]) -> Iterator[tuple[ast.AST, str]]:
         return getattr(ast, OTHER_OPERATOR[type(operator).__name__])()
 
     match node:
-        case ast.Compare(ops=[op]):
-            yield node, but(ops=[other(op)])
+        case ast.Compare(ops=ops):
+            yield from ((node, but(ops=[*ops[:k], other(op), *ops[k + 1 :]])) for k, op in enumerate(ops))
         case ast.BinOp(op=op) | ast.BoolOp(op=op):
             yield node, but(op=other(op))
         case ast.AugAssign(op=op):
