@@ -106,7 +106,7 @@ def test_rounding_stays_within_the_bound(dtype, negative_slope):
             error = abs(Fraction(float(seen[i - 2])) - truth)
             assert error <= check.bounds[i]
             worst = max(worst, error / Fraction(check.bounds[i]))
-    assert worst > 0.01
+    assert worst > 0.001
 
 
 @pytest.mark.parametrize("negative_slope", [0.0, 0.3])
