@@ -10,7 +10,7 @@ from time import perf_counter
 from machine import describe
 from threadpoolctl import threadpool_limits
 
-import tinymlp.segments.ensemble_segments
+import tinymlp.segments.extract
 from tinymlp import Ensemble, PiecewiseLinear, extract_segments, sample, train
 
 INTERVAL = (-10.0, 10.0)
@@ -35,11 +35,12 @@ def seconds(ensemble: Ensemble, rounds: int) -> tuple[float, float]:
 
 def count_again(ensemble: Ensemble) -> int:
     """How many networks are extracted by themselves because float64 leaves a doubt."""
-    module, done = tinymlp.segments.ensemble_segments, []
-    extract = module._extract
-    module._extract = lambda *args: done.append(args) or extract(*args)
-    extract_segments(ensemble, INTERVAL)
-    module._extract = extract
+    module, done = tinymlp.segments.extract, []
+    alone, label = module.extract_segments, module.label_boundaries
+    module.extract_segments = lambda *args, **options: done.append(args) or alone(*args, **options)
+    module.label_boundaries = lambda *args: done.append(args) or label(*args)
+    alone(ensemble, INTERVAL)
+    module.extract_segments, module.label_boundaries = alone, label
     return len(done)
 
 

@@ -5,6 +5,8 @@ run in turn, in slices, the order alternating; what depends on the weights alone
 beforehand. Counts and positions are held against rational arithmetic (``rational=True``, which the tests hold
 against an independent oracle), above width 100 against the certified answer.
 
+How this version compares with an older one, also for deep and real networks and ensembles: ``old_and_new.py``.
+
 "by hand" is what one writes in an hour: values at the ends of pieces, float64, zeros put in by interpolation. It and
 the packages give positions only; tinymlp also gives slopes, intercepts and labels. Packages that are not there are left
 out, by name; ``pip install '.[bench]'`` has them. A dash: it took longer than the limit at the width before.
@@ -23,7 +25,9 @@ from machine import describe
 from threadpoolctl import threadpool_limits
 
 from tinymlp import MLP, extract_segments, sample, train
-from tinymlp.segments.float_pass import float_pass
+from tinymlp.network.line import on_line
+from tinymlp.segments.find_regions import exact_layers
+from tinymlp.segments.walk import Float64, walk
 
 Extraction = Callable[[], np.ndarray]
 
@@ -112,14 +116,21 @@ def ours(rational: bool) -> Callable[[MLP, float, float], Extraction]:
     return lambda net, *interval: lambda: extract_segments(net, interval, rational=rational).regions.boundaries
 
 
-def float_pass_alone(net: MLP, *interval: float) -> Extraction:
+def walk_alone(net: MLP, *interval: float) -> Extraction:
     """What `extract_segments` begins with, without the bounds that prove it, and without labels."""
-    return lambda: float_pass(net, interval)[0]
+    start, layers = on_line(net).start, exact_layers(net)
+
+    def extract() -> np.ndarray:
+        a = Float64(start, interval, net.negative_slope)
+        walk(a, layers)
+        return a.edges
+
+    return extract
 
 
 CONTENDERS = {
     "tinymlp, proven": ours(False),
-    "tinymlp, float pass alone": float_pass_alone,
+    "tinymlp, walk alone": walk_alone,
     "tinymlp, rational": ours(True),
     "by hand, float64": by_hand,
     "regioncam, float32": regioncam,

@@ -24,8 +24,9 @@ ROOT = Path(__file__).parents[1]
 TWO_WAYS = "Lt LtE, Gt GtE, Eq NotEq, In NotIn, Is IsNot, Add Sub, Mult Div, And Or, BitAnd BitOr, LShift RShift"
 ONE_WAY = {"MatMult": "Mult", "Pow": "Mult", "FloorDiv": "Div", "Mod": "Mult", "BitXor": "BitOr"}
 NAMES = (
-    "P Q, p q, x y, W b, left right, start stop, first last, before after, lower upper, above below, weights biases, "
-    "slopes intercepts, breakpoints boundaries, fired predicted, minimum maximum, min max, any all, union1d intersect1d"
+    "P Q, p q, x y, real imag, W b, left right, start stop, first last, before after, lower upper, above below, "
+    "weights biases, slopes intercepts, breakpoints boundaries, fired predicted, minimum maximum, min max, any all, "
+    "union1d intersect1d"
 )
 SILENT = {"annotation", "returns", "decorator_list", "bases", "exc", "msg"}  # fields in which nothing is changed
 

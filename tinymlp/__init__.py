@@ -8,7 +8,7 @@ data is the way to read the code, and imports point one way along it. A folder's
     interval    on what x: (start, stop)
     data        samples: Dataset, sample()
     devices     NumPy or CuPy
-    network     what a network is: MLP, Ensemble, and weights from elsewhere
+    network     what a network is: MLP, Line, Ensemble, and weights from elsewhere
     gpu         the same arithmetic as CUDA kernels
     segments    extract_segments(): the exact straight segments, proven
     training    train(), by samples or by segments
@@ -31,13 +31,12 @@ from .detector.crosscheck import assert_counts_agree, crosscheck
 from .detector.detect import Detection, detect_segments
 from .detector.explanation import CrossCheck
 from .network.ensemble import Ensemble
+from .network.line import Line
 from .network.mlp import MLP
 from .segments.argmax import argmax_changes
-from .segments.ensemble_segments import EnsembleSegments
-from .segments.extract import extract_outputs, extract_segments
-from .segments.find_regions import find_regions
+from .segments.extract import EnsembleSegments, extract_outputs, extract_segments
+from .segments.find_regions import Regions, find_regions
 from .segments.piecewise import Boundary, PiecewiseLinear, Segment
-from .segments.regions import Regions
 from .training.history import History, TrainingDiverged, TrainingInterrupted
 from .training.moments import Moments
 from .training.optim import SGD, Adam
@@ -56,6 +55,7 @@ __all__ = [
     "Ensemble",
     "EnsembleSegments",
     "History",
+    "Line",
     "Moments",
     "PiecewiseLinear",
     "Regions",

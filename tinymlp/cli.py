@@ -193,7 +193,7 @@ def _show_fit(args: argparse.Namespace, net: MLP, history: History) -> None:
 
 
 def _segments(args: argparse.Namespace) -> None:
-    f = extract_segments(MLP.load(args.network), args.interval)
+    f = extract_segments(MLP.load(args.network), args.interval, progress=sys.stderr.isatty())
     print(json.dumps(f.to_dict(), indent=1) if args.json else _table(f))
 
 

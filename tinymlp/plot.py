@@ -15,6 +15,7 @@ from .detector.detect import Detection
 from .detector.explanation import CrossCheck
 from .functions import Function, find_function
 from .interval import Interval, check_interval, takes_interval
+from .network.line import Line
 from .network.mlp import MLP
 from .segments.extract import extract_segments
 from .segments.piecewise import PiecewiseLinear
@@ -38,7 +39,7 @@ TRANSITION_COLORS = {"explained": "0.6", "undecided": "#e69f00", "rounding": "#d
 
 @takes_interval
 def segments(
-    net_or_f: MLP | PiecewiseLinear,
+    net_or_f: MLP | Line | PiecewiseLinear,
     interval: Interval,
     *,
     target: str | Function | None = None,
@@ -51,7 +52,7 @@ def segments(
 
     Parameters
     ----------
-    net_or_f : MLP or PiecewiseLinear
+    net_or_f : MLP, Line or PiecewiseLinear
     interval : (start, stop)
         In units of x.
     target : str or callable
@@ -67,7 +68,7 @@ def segments(
     Axes
     """
     interval, ax = check_interval(interval), _axes(ax)
-    f = extract_segments(net_or_f, interval) if isinstance(net_or_f, MLP) else net_or_f.clip(interval)
+    f = net_or_f.clip(interval) if isinstance(net_or_f, PiecewiseLinear) else extract_segments(net_or_f, interval)
     y = _draw_line(f, ax, f"{len(f)} segment{'s' * (len(f) > 1)}")
     dots: dict[int, list[float]] = {}  # the breakpoints of each layer, of all if they are not told apart
     for b in f.boundaries:

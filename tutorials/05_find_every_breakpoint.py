@@ -97,11 +97,12 @@ ax.figure.savefig("05_segments.png")
 # - A boundary is where a *unit* switches. The slope of the *output* changes there only if somebody listens: the label
 #   of each boundary says whether it is visible (a breakpoint), cancelled or unheard.
 # - Float64 rounds, and two boundaries that coincide may come out different in the last digit. tinymlp bounds every
-#   rounding error, and where a bound leaves a doubt it computes with whole numbers of any length, as Python has them.
+#   rounding error, and where a bound leaves a doubt it computes with more digits, in the end with whole numbers of any
+#   length, as Python has them.
 #   Then the count, the order and the labels are proven: `f.certified`.
 # - It remembers who switched: the owners of each boundary.
 #
-# Read `tinymlp/segments/float_pass.py` now: your function, with edges instead of middles.
+# Read `tinymlp/segments/walk.py` now: your function, with edges instead of middles.
 #
 # ## Exercises
 #

@@ -87,7 +87,7 @@ for n in (1_000, 1_000_000):
 #
 # A deeper layer is handed lines instead of a number x: (p, q) in each region. It pushes them through W and b, splits
 # regions where a unit switches, and sets units that are off to 0. Three linear steps; the way back is their transposes:
-# read `segments/float_pass.py`, `training/segment_gradient.py`. For any depth, give `train` the table, `Moments`:
+# read `segments/walk.py`, `training/segment_gradient.py`. For any depth, give `train` the table, `Moments`:
 
 # %%
 net = MLP([1, 10, 10, 10, 1])

@@ -11,6 +11,7 @@ from support.oracle import exact
 
 from tinymlp import MLP, assert_counts_agree, crosscheck
 from tinymlp.detector.hats import find_hats, sum_hats
+from tinymlp.network.line import on_line
 
 
 def verdicts(check, what="breakpoint"):
@@ -37,7 +38,7 @@ def test_each_hat_is_the_function_that_the_docstring_draws():
 
 def test_the_sum_over_hats_and_its_error_by_hand():
     """Catches: the step on the wrong side, errors that cancel, or that a boundary which is no breakpoint brings in."""
-    error, first, second = 2.0**-40, 2.0**-30, 2.0**-28
+    small, large, first, second = 2.0**-40, 2.0**-38, 2.0**-30, 2.0**-28
     f = SimpleNamespace(
         jumps=np.array([-3.0, 8.0]),
         boundaries=[
@@ -45,15 +46,15 @@ def test_the_sum_over_hats_and_its_error_by_hand():
             SimpleNamespace(label="cancelled", error=1.0),
             SimpleNamespace(label="visible", error=second),
         ],
-        regions=SimpleNamespace(output_errors=np.array([[error], [99.0]])),
+        jump_errors=np.array([small, large]),
     )
     # -3 at 1.5 is seen from the hat over 0, 1, 3 at height 3/4, from that over 1, 3, 7 at 1/4;
     # 8 at 4 from that over 1, 3, 7 at 3/4, from that over 3, 7, 8 at 1/4
     changes, errors = sum_hats(f, GRID, find_hats(np.array([1.5, 4.0]), GRID))
     assert changes.tolist() == [0, 0, -2.25, -0.75 + 6, 2]
-    # twice the error of a slope; and each jump times: its breakpoint's error over the hat's steeper side, and 2^-48
-    left, middle_left = 2 * error + 3 * (first + 2.0**-48), 2 * error + 3 * (first / 2 + 2.0**-48)
-    middle_right, right = 2 * error + 8 * (second / 2 + 2.0**-48), 2 * error + 8 * (second + 2.0**-48)
+    # the error of the jump; and the jump times: its breakpoint's error over the hat's steeper side, and 2^-48
+    left, middle_left = small + 3 * (first + 2.0**-48), small + 3 * (first / 2 + 2.0**-48)
+    middle_right, right = large + 8 * (second / 2 + 2.0**-48), large + 8 * (second + 2.0**-48)
     assert errors == pytest.approx([0, 0, left, middle_left + middle_right, right], rel=1e-12, abs=0)
 
 
@@ -62,12 +63,13 @@ def rational(values):
 
 
 def exact_values(net, x):
-    """The network's value at each x, its weights taken as the rational numbers they are."""
+    """The value of a network, or a line, at each x, its numbers taken as the rational numbers they are."""
+    net, origin, direction = (line := on_line(net)).net, line.origin, line.direction
     leak, last = Fraction(net.negative_slope), len(net.weights) - 1
     layers = [(rational(W), rational(b)[0]) for W, b in zip(net.weights, net.biases, strict=True)]
     values = []
     for v in x:
-        a = [Fraction(float(v))]
+        a = [p + d * Fraction(float(v)) for p, d in zip(rational(origin)[0], rational(direction)[0], strict=True)]
         for l, (W, b) in enumerate(layers):
             z = [sum((w * c for w, c in zip(row, a, strict=True)), q) for row, q in zip(W, b, strict=True)]
             a = z if l == last else [max(c, leak * c) for c in z]
@@ -149,8 +151,13 @@ def inequality(net, x, dtype):
     """
     u, least = Fraction(1, 2 ** DIGITS[dtype]), Fraction(2) ** LEAST[dtype]
     x, E, y = [Fraction(float(v)) for v in x], [], exact_values(net, x)
+    net, origin, direction = (line := on_line(net)).net, rational(line.origin)[0], rational(line.direction)[0]
     for v in x:
-        a, errors = [v], [Fraction(0)]
+        a = [p + d * v for p, d in zip(origin, direction, strict=True)]
+        errors = [
+            (3 * u * (abs(p) + abs(d * v)) + least * 2 * u) * ((p, d) != (0, 1))
+            for p, d in zip(origin, direction, strict=True)
+        ]
         for l, (W, b) in enumerate(zip(net.weights, net.biases, strict=True)):
             n = len(a)
             g = (n + 4) * u / (1 - (n + 4) * u)
@@ -184,7 +191,9 @@ def test_the_bound_is_the_inequality_that_it_states(dtype):
     wide = stack((np.ones((300, 1)), np.linspace(2.5, 4, 300)), (np.linspace(-1, 1.1, 300)[None], np.array([-7.0])))
     faint = stack((np.array([[1e-5]]), np.array([1e-4])), (np.array([[1e-4]]), np.array([0.0])))
     leaky = MLP.from_weights(on_and_off.weights, on_and_off.biases, negative_slope=0.25)
-    for net in (on_and_off, leaky, wide, faint, stack((np.array([[-3.0]]), np.array([4.0])))):
+    plane = stack((np.array([[1.0, -2], [0.5, 3]]), np.array([30.0, 40])), (np.array([[-5.0, 3]]), np.array([-2.0])))
+    line = plane.along([0, 1], [1, -1.5])
+    for net in (on_and_off, leaky, wide, faint, stack((np.array([[-3.0]]), np.array([4.0]))), line):
         check = crosscheck(net, (-2, 3), points=7, dtype=dtype)
         assert len(check.segments) == 1
         assert check.bounds == pytest.approx(inequality(net, check.detection.x, dtype), rel=1e-10, abs=0)

@@ -207,28 +207,3 @@ def test_load_something_else(tmp_path):
             MLP.load(tmp_path / name)
     with pytest.raises(FileNotFoundError):
         MLP.load(tmp_path / "missing.npz")
-
-
-def test_along_is_the_network_on_the_line():
-    """Catches: origin and direction mixed up, a bias forgotten, a leak lost."""
-    rng = np.random.default_rng(0)
-    net = MLP([5, 8, 8, 3], negative_slope=0.1, seed=1)
-    a, b = rng.normal(size=(2, 5))
-    line = net.along(a, b - a)
-    t = np.linspace(-1, 2, 50)
-    assert line.sizes == (1, 8, 8, 3)
-    assert line.dtype == np.float64
-    assert line(t) == pytest.approx(net.astype(np.float64)(a + t[:, None] * (b - a)), rel=1e-12, abs=1e-13)
-
-
-def test_along_refuses_what_is_no_line():
-    """Catches: broadcasting where a point is due."""
-    net = MLP([3, 4, 1])
-    for origin, direction, match in [
-        ([1, 2], [1, 2, 3], r"origin has shape \(2,\): give 3 finite"),
-        ([1, 2, 3], 1.0, r"direction has shape \(\)"),
-        ([1, 2, np.nan], [1, 2, 3], "origin"),
-        ([1, 2, 3], [0, 0, 0], "direction is zero"),
-    ]:
-        with pytest.raises(ValueError, match=match):
-            net.along(origin, direction)

@@ -9,6 +9,8 @@ from support.networks import one_output
 from support.oracle import exact
 
 from tinymlp import MLP, argmax_changes
+from tinymlp.segments.argmax import _undecided
+from tinymlp.segments.find_regions import Regions
 
 INF = np.inf
 
@@ -116,3 +118,36 @@ def test_argmax_is_what_numpy_sees():
     for a, b, first, last in zip(t[:-1], t[1:], seen[:-1], seen[1:], strict=True):
         inside = [c for c in changes if a < c.x <= b]
         assert (inside[0].before, inside[-1].after) == (first, last) if inside else first == last
+
+
+def two_outputs(lines, edges, errors, line_errors=0.0):
+    """Regions of two outputs with these lines (2, R), p + iq."""
+    R = len(edges) - 1
+    return Regions(
+        np.array(edges, float),
+        np.array(errors, float),
+        np.array(lines),
+        np.full((2, R), line_errors, complex),
+        np.zeros(R, bool),
+        [],
+        np.arange(R),
+    )
+
+
+def test_where_a_winner_is_sure():
+    """Catches: the error of an edge, of a slope or of an intercept left out; the slope's bound for the intercept's."""
+    flat = [[2 + 0j], [1 + 0j]]  # 2 x and x on (1, 2): apart by 1 at 1
+    assert not _undecided(two_outputs(flat, [1, 2], [0, 0])).any()
+    for edge_error, expected in [(0.08, False), (0.09, True)]:  # 4 (2 + 1) times it
+        assert _undecided(two_outputs(flat, [1, 2], [edge_error, 0])).tolist() == [expected]
+    for bound, expected in [(0.12, False), (0.13, True)]:  # 4 times it for each output
+        assert _undecided(two_outputs(flat, [1, 2], [0, 0], bound)).tolist() == [expected]
+        assert _undecided(two_outputs(flat, [1, 2], [0, 0], 1j * bound)).tolist() == [expected]
+    steep = [[3 + 0j], [1 + 0j]]  # at 10 apart by 20
+    for bound, expected in [(0.24, False), (0.26, True)]:
+        assert _undecided(two_outputs(steep, [10, 11], [0, 0], bound)).tolist() == [expected]
+    crossing = [[1 + 0j, 1 + 0j], [-1 + 0j, -1 + 0j]]
+    assert _undecided(two_outputs(crossing, [-2, 1, 3], [0, 0, 0])).tolist() == [True, False]
+    narrow = two_outputs([[1 + 9j], [1 + 0j]], [1, 1.001], [1e-4, 1e-4])
+    assert not _undecided(narrow).any()
+    assert _undecided(two_outputs([[1 + 9j], [1 + 0j]], [1, 1.001], [1e-4, 2e-4])).all()

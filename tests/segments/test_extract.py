@@ -10,9 +10,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from support.networks import one_output, relu_of, sawtooth, stack
 from support.oracle import assert_agrees, column, exact
+from support.walks import regions_by, walked
 
 from tinymlp import MLP, extract_outputs, extract_segments, sample, train
-from tinymlp.segments.float_pass import float_pass, float_regions
+from tinymlp.segments.walk import Float64
 
 
 @pytest.mark.parametrize("seed", range(8))
@@ -182,7 +183,7 @@ def test_float_alone_is_wrong_here():
     """Catches: tests above that float64 without proof would pass."""
     wrong = []
     for name, (net, start, stop) in DEGENERATE.items():
-        edges, *_ = float_pass(net, (float(start), float(stop)))
+        edges = walked(net, (float(start), float(stop)), Float64)[0].edges
         if len(edges) != len(exact(net, (start, stop)).boundaries) + 2:
             wrong.append(name)
     assert len(wrong) > len(DEGENERATE) / 4
@@ -331,7 +332,7 @@ def trained(seed):
 def draw_interval(net, seed):
     """Ends about all boundaries, on them or an ulp beside them, in the middle, or far away."""
     rng = np.random.default_rng([seed, 1])
-    x = float_regions(net.astype(np.float64), (-1e9, 1e9)).boundaries
+    x = regions_by(net.astype(np.float64), (-1e9, 1e9)).boundaries
     if len(x) > 1 and rng.random() < 0.4:
         a, b = np.sort(rng.choice(x, 2, replace=False))
         a, b = rng.choice([a, np.nextafter(a, -INF), np.nextafter(a, INF)]), rng.choice([b, np.nextafter(b, INF)])

@@ -1,15 +1,21 @@
 """find_regions on hand-made networks, and what it does again in rational numbers."""
 
 from fractions import Fraction
+from functools import partial
 
 import numpy as np
 import pytest
-from support.networks import sawtooth
+from support.networks import sawtooth, stack
 from support.oracle import exact
+from support.walks import regions_by
+from tqdm import tqdm
 
 import tinymlp
-from tinymlp import MLP, find_regions
-from tinymlp.segments.float_pass import float_regions
+from tinymlp import MLP, Ensemble, extract_segments, find_regions
+from tinymlp.segments.double_double import DoubleDouble
+from tinymlp.segments.find_regions import Regions, windows
+from tinymlp.segments.integers import Integers
+from tinymlp.segments.rounding import ReachBounds, RunningBounds
 
 INF = np.inf
 
@@ -25,8 +31,8 @@ def test_absolute_value_is_one_boundary_with_two_owners():
     assert regions.edges.tolist() == [-INF, 0, INF]
     assert regions.owners() == [[(0, 0), (0, 1)]]
     assert regions.states[0].tolist() == [[-1, 1], [1, -1]]
-    assert regions.output[0].T.tolist() == [[-1, 1]]
-    assert regions.output[1].T.tolist() == [[0, 0]]
+    assert regions.slopes.tolist() == [[-1, 1]]
+    assert regions.intercepts.tolist() == [[0, 0]]
 
 
 def test_boundaries_that_coincide_across_layers():
@@ -44,7 +50,7 @@ def test_sawtooth(depth):
     regions = find_regions(sawtooth(depth), (0, 1))
     teeth = 2**depth
     assert regions.edges.tolist() == [k / teeth for k in range(teeth + 1)]
-    assert regions.output[0].T[0].tolist() == [teeth, -teeth] * (teeth // 2)
+    assert regions.slopes[0].tolist() == [teeth, -teeth] * (teeth // 2)
 
 
 def test_all_dead():
@@ -53,8 +59,7 @@ def test_all_dead():
     regions = find_regions(net)
     assert len(regions.boundaries) == 0
     assert (regions.states[0] == -1).all()
-    assert regions.output[0].T.tolist() == [[0]]
-    assert regions.output[1].T.tolist() == [[5]]
+    assert regions.lines.tolist() == [[5j]]
 
 
 @pytest.mark.parametrize("slope", [0.0, 0.5])
@@ -109,34 +114,59 @@ def test_a_boundary_that_the_next_layers_find_again_is_one():
             np.zeros(1),
         ]  # then none: all of it is about that boundary
         net = MLP.from_weights(weights, biases, negative_slope=(0.0, 0.1)[seed % 2])
-        assert float_regions(net, (-INF, INF)).doubtful.any()
+        assert regions_by(net, (-INF, INF)).doubtful.any()
         regions = find_regions(net)
         assert regions.boundaries == pytest.approx([-boundary], rel=1e-14)
         assert regions.owners()[0][:4] == [(0, 0), (0, 1), (0, 2), (0, 3)]
 
 
-def test_only_the_doubtful_part_is_done_in_rationals(monkeypatch):
-    """Catches: rational arithmetic on the whole interval where two boundaries coincide at one place."""
+@pytest.fixture
+def rungs(monkeypatch):
+    """A list that grows by (arithmetic, ends of its windows) for each rung of the ladder that is taken."""
+    taken = []
+    for arithmetic in (ReachBounds, RunningBounds, DoubleDouble, Integers):
+
+        class Recorded(arithmetic):
+            name = arithmetic.__name__
+
+            def __init__(self, start, ends, negative_slope):
+                taken.append((self.name, list(ends)))
+                super().__init__(start, ends, negative_slope)
+
+        monkeypatch.setattr(tinymlp.segments.find_regions, arithmetic.__name__, Recorded)
+    return taken
+
+
+def test_only_the_doubtful_part_is_done_in_integers(rungs):
+    """Catches: integers on the whole interval where two boundaries coincide at one place."""
     net = MLP([1, 20, 20, 1], seed=0, dtype=np.float64)
-    net.layers[0][1] = net.layers[0][0]  # the same boundary twice
+    net.layers[0][1] = 3 * net.layers[0][0]  # the same boundary twice, but not known to be
+    net.layers[0][0] = net.layers[0][1] / 3
+    assert net.layers[0][1].tolist() == (3 * net.layers[0][0]).tolist()
     (x,) = -net.biases[0][:1] / net.weights[0][0]
-    done = []
-    rational = tinymlp.segments.find_regions.rational_regions
-    monkeypatch.setattr(
-        tinymlp.segments.find_regions,
-        "rational_regions",
-        lambda net, window: done.append(window) or rational(net, window),
-    )
     regions = find_regions(net)
-    ((a, b),) = done
+    assert [name for name, _ in rungs] == ["ReachBounds", "RunningBounds", "DoubleDouble", "Integers"]
+    a, b = rungs[-1][1]
     assert a < x < b
     assert ((regions.boundaries > a) & (regions.boundaries < b)).sum() < len(regions.boundaries) / 4
-    truth = rational(net, (-INF, INF))
+    truth = find_regions(net, rational=True)
     assert regions.owners() == truth.owners()
     assert regions.boundaries == pytest.approx(truth.boundaries, rel=1e-12)
     for mine, true in zip(regions.states, truth.states, strict=True):
         assert (mine == true).all()
-    assert regions.output == pytest.approx(truth.output, rel=1e-12, abs=1e-14)
+    assert regions.lines == pytest.approx(truth.lines, rel=1e-12, abs=1e-14)
+
+
+def test_several_windows():
+    """Catches: what lies between two windows taken for a region of them; windows put in each other's place."""
+    tent = np.array([[2.0, -4.0], [2.0, -4.0]])
+    net = MLP.from_weights([np.ones((2, 1)), *[tent] * 5, tent[:1]], [*[[0, -0.5]] * 6, [0]])
+    net.layers[2][0, 0] *= 1 + 2.0**-47
+    regions, truth = find_regions(net, (-0.5, 1.5)), find_regions(net, (-0.5, 1.5), rational=True)
+    assert len(truth.boundaries) > 40
+    assert regions.owners() == truth.owners()
+    assert regions.boundaries == pytest.approx(truth.boundaries, rel=1e-13)
+    assert regions.lines == pytest.approx(truth.lines, rel=1e-12)
 
 
 def test_two_layers_with_boundaries_very_close_together():
@@ -170,11 +200,8 @@ def test_a_breakpoint_that_float64_cannot_see_and_a_huge_weight_makes_large():
     """Catches: a bound of zero for a unit whose state is in doubt."""
     e = 2.0**-53
     net = MLP.from_weights([[[1], [1]], [[1, -(1 - e)]], [[1 / e]]], [[0, 0], [-e], [0]])
-    assert (
-        find_regions(net, (-2, 3)).output[0, :, 0].tolist()
-        == [float(s) for s in exact(net, (-2, 3)).slopes]
-        == [0, 0, 1]
-    )
+    slopes = [float(slope) for slope in exact(net, (-2, 3)).slopes]
+    assert find_regions(net, (-2, 3)).slopes[0].tolist() == slopes == [0, 0, 1]
 
 
 def test_bad_networks_and_intervals():
@@ -192,3 +219,141 @@ def test_bad_networks_and_intervals():
         find_regions(MLP([1, 2, 1], dtype=np.longdouble))
     with pytest.raises(OverflowError, match="exceeds float64"):
         find_regions(MLP.from_weights([[[1e200]], [[1e200]], [[1]]], [[0], [0], [0]]))
+
+
+def test_zeros_are_reported_on_their_whole_interval():
+    """Catches: an interval cut where another unit switches; a unit that is off taken for zero."""
+    net = MLP.from_weights([[[1], [1], [-1]], [[1, 0, 0], [0, 0, 1]], [[1, 1]]], [[0, -1, -5], [0, -1], [0]])
+    assert find_regions(net).zeros() == [(1, 0, -INF, 0)]  # relu(relu(x)); relu(-x - 5) - 1 is off, not zero
+
+
+def test_clip():
+    """Catches: regions on the ends that are lost or kept too many; lines that belong to others."""
+    net = MLP([1, 10, 10, 1], seed=2, dtype=np.float64)
+    whole = find_regions(net)
+    x = whole.boundaries
+    for a, b in [(-1, 2), (x[3] - 1e-9, x[7] + 1e-9), (x[3] + 1e-9, x[4] - 1e-9), (-1e9, 1e9)]:
+        part, again = whole.clip((a, b)), find_regions(net, (a, b))
+        assert part.edges == pytest.approx(again.edges, rel=1e-13)
+        assert part.owners() == again.owners()
+        assert part.lines == pytest.approx(again.lines, rel=1e-12, abs=1e-14)
+
+
+ONES = ([[1, 1]], [0])
+
+
+def test_zeros():
+    """Catches: zero taken for off; an interval cut at other units' switches, or reported where there is none."""
+    net = stack(([[1], [1], [-1]], [0, -1, -2]), ([[1, 1, 0], [0, 0, 1]], [0, -1]), ONES)
+    for rational in (False, True):
+        assert extract_segments(net, (-5, 5), rational=rational).regions.zeros() == [(1, 0, -5.0, 0.0)]
+    assert extract_segments(MLP([1, 10, 10, 1])).regions.zeros() == []
+
+
+def zigzag(depth):
+    """A network of width 4 whose regions double with every layer, and more."""
+    rng = np.random.default_rng(0)
+    tent = np.array([[2.0, -4.0, 0, 0], [2.0, -4.0, 0, 0], [0, 0, 2.0, -4.0], [0, 0, 2.0, -4.0]])
+    first = np.ones((4, 1))
+    biases = [np.array([0, -0.5, 0.001 * rng.random(), -0.5])] * depth
+    return MLP.from_weights([first, *[tent] * (depth - 1), [[2, -4, 2, -4]]], [*biases, [0]])
+
+
+def test_too_many_regions():
+    """Catches: 39 GB for a network of 48 units; a brake that does not say which layer, how many, and what to do."""
+    net = zigzag(12)
+    with pytest.raises(
+        ValueError, match=r"after layer \d there are [\d,]+ regions, more than max_regions=1,000: choose"
+    ):
+        find_regions(net, (0, 1), max_regions=1000)
+    with pytest.raises(ValueError, match=r"more than max_regions=100:"):
+        find_regions(net, (0, 1), max_regions=100, rational=True)
+    with pytest.raises(ValueError, match=r"more than max_regions=100:"):
+        extract_segments(net, (0, 1), max_regions=100)
+    ensemble = Ensemble(net.sizes, range(3), dtype=np.float64)
+    ensemble[1].params = net.params
+    with pytest.raises(ValueError, match=r"more than max_regions=100:"):
+        extract_segments(ensemble, (0, 1), max_regions=100)
+    few = len(find_regions(net, (0, 1e-3)).doubtful)
+    assert len(find_regions(net, (0, 1e-3), max_regions=4 * few).doubtful) == few
+
+
+def test_many_regions_stop_in_time():
+    """Catches: a count that is looked at only when the memory is gone."""
+    net = zigzag(24)
+    with pytest.raises(ValueError, match=r"after layer 1\d there are [\d,]+ regions, more than max_regions=1,000,000"):
+        find_regions(net, (0, 1))
+
+
+def test_progress(monkeypatch, capsys):
+    """Catches: a bar nobody asked for, or none where somebody did."""
+    monkeypatch.setattr(tinymlp.segments.walk, "tqdm", partial(tqdm, mininterval=0))
+    net = sawtooth(8)
+    find_regions(net, (0, 1))
+    assert capsys.readouterr().err == ""
+    find_regions(net, (0, 1), progress=True)
+    assert capsys.readouterr().err == ""  # it took no two seconds
+    monkeypatch.setattr(tinymlp.segments.walk, "tqdm", lambda *args, **options: tqdm(*args, **options | {"delay": 0}))
+    find_regions(net, (0, 1), progress=True)
+    assert "layer" in capsys.readouterr().err
+
+
+def test_no_bound_is_no_certificate():
+    """Catches: a bound that is infinite or not a number given out as one: of a unit that is off, but could be huge."""
+    net = MLP.from_weights([[[1], [1]], [[2.0**1022, 1]]], [[-5, 1], [0]])
+    quick = regions_by(net, (-4, 4), ReachBounds)
+    assert quick.doubtful.all()  # 5 * 2^1022 exceeds float64
+    ensemble = Ensemble(net.sizes, range(2), dtype=np.float64)
+    ensemble[1].params = net.params
+    for regions in (find_regions(net, (-4, 4)), extract_segments(ensemble, (-4, 4))[1].regions):
+        assert regions.slopes.tolist() == [[0, 1]]
+        assert (regions.line_errors.real < 1e-14).all()
+        assert (regions.line_errors.imag < 1e-14).all()
+    deep = MLP.from_weights([[[1], [1]], *[np.eye(2)] * 6, [[2.0**1022, 1]]], [[5, 1], *[[0, 0]] * 6, [0]])
+    with pytest.raises(OverflowError, match="exceeds float64"):
+        find_regions(deep, (-4, 4))
+    assert regions_by(deep, (-4, 4)).doubtful.any()
+
+
+def test_windows_reach_well_into_sure_regions():
+    """Catches: a window that begins at a number that the errors of edges do not let one place; one region too few."""
+
+    def chosen_windows(edges, errors, chosen):
+        R = len(chosen)
+        nothing = np.zeros((1, R), complex)
+        regions = Regions(
+            np.array(edges, float), np.array(errors, float), nothing, nothing, np.zeros(R, bool), [], None
+        )
+        first, after, ends = windows(regions, np.array(chosen))
+        return first.tolist(), after.tolist(), ends
+
+    yes, no = True, False
+    assert chosen_windows([0, 1, 2, 3, 4], [0] * 5, [no, no, no, no]) == ([], [], [])
+    assert chosen_windows([0, 1, 2, 3, 4], [0] * 5, [no, yes, no, no]) == ([1], [2], [0.5, 2.5])
+    assert chosen_windows([0, 1, 2, 3, 4], [0] * 5, [yes, no, no, yes]) == ([0, 3], [1, 4], [0, 1.5, 2.5, 4])
+    assert chosen_windows([0, 1, 2, 3, 4], [0] * 5, [yes] * 4) == ([0], [4], [0, 4])
+    # the middle of (2, 3) has to be 2 errors inside
+    for left, right, after in [(0.24, 0, 2), (0.26, 0, 3), (0, 0.24, 2), (0, 0.26, 3)]:
+        found = chosen_windows([0, 1, 2, 3, 9], [0, 0, left, right, 0], [no, yes, no, no])
+        assert found == ([1], [after], [0.5, {2: 2.5, 3: 6.0}[after]])
+    for left, right, first in [(0.24, 0, 2), (0.26, 0, 1), (0, 0.24, 2), (0, 0.26, 1)]:
+        found = chosen_windows([-5, 1, 2, 3, 4], [0, left, right, 0, 0], [no, no, yes, no])
+        assert found == ([first], [3], [{1: -2.0, 2: 1.5}[first], 3.5])
+    # towards infinity one more than |x|, or four errors, away from the last edge
+    found = chosen_windows([-INF, 1, 2, INF], [0, 0, 3, 0], [no, yes, no])
+    assert found == ([1], [2], [-1.0, 2 + 1 + 2 + 4 * 3.0])
+    assert chosen_windows([-INF, INF], [0, 0], [yes]) == ([0], [1], [-INF, INF])
+
+
+@pytest.mark.parametrize("interval", [(-3.0, 2.0), (0.1, 0.7)])
+def test_start_and_stop_are_exact(interval):
+    """Catches: an error bound at an end that was given."""
+    net = MLP([1, 8, 8, 1], seed=0, dtype=np.float64)
+    net.layers[0][1] = net.layers[0][0]
+    net.layers[0][2] = net.layers[0][0] * 3
+    for rational in (False, True):
+        regions = find_regions(net, interval, rational=rational)
+        clipped = regions.clip((interval[0] + 0.1, interval[1] - 0.1))
+        for part in (regions, clipped):
+            assert part.edge_errors[[0, -1]].tolist() == [0, 0]
+        assert regions.edges[[0, -1]].tolist() == list(interval)

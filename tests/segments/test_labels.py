@@ -1,10 +1,18 @@
 """Which boundaries are breakpoints."""
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
+from support.networks import one_output
 from support.oracle import assert_agrees, column, exact
 
-from tinymlp import MLP, extract_segments
+import tinymlp.segments.labels
+from tinymlp import MLP, extract_outputs, extract_segments
+from tinymlp.network.line import on_line
+from tinymlp.segments.find_regions import exact_layers
+from tinymlp.segments.integers import Integers
+from tinymlp.segments.labels import decide_jumps
 
 
 def test_a_cancelled_boundary_is_no_breakpoint():
@@ -74,13 +82,76 @@ def test_many_tiny_jumps_add_up():
     assert f(300) == pytest.approx(net(300.0), rel=1e-12)
 
 
-def test_rounding_makes_no_breakpoints():
-    """Catches: an exact comparison of computed slopes, which takes rounding for a breakpoint."""
+@pytest.mark.parametrize("scale", [1.0, 1e-6, 1e6])
+def test_rounding_makes_no_breakpoints(scale):
+    """Catches: an exact comparison of computed slopes, which takes rounding for a breakpoint; one with the bound of the
+    intercepts, which is that of the slopes times the scale of x."""
     rng = np.random.default_rng(0)
     for _ in range(50):
         w, v = rng.normal(size=(4, 1)), rng.normal(size=(6, 4))
         W = [np.vstack([w, w]), np.hstack([v, -v]), rng.normal(size=(1, 6))]  # every boundary of layer 0 cancels itself
-        b = [np.tile(rng.normal(size=4), 2), rng.normal(size=6), np.zeros(1)]
+        b = [scale * np.tile(rng.normal(size=4), 2), scale * rng.normal(size=6), np.zeros(1)]
         f = extract_segments(MLP.from_weights(W, b))
         assert len(f.boundaries) == 4
         assert len(f) == 1
+
+
+def cancelling(rng, e=0.0):
+    """Two units of layer 1 that are equal but for e, and cancel in the output: layer 0's boundaries change nothing."""
+    first, unit = rng.normal(size=(5, 2)), rng.normal(size=6)
+    unit[-1] += 5
+    other = unit * (1 + e * rng.normal(size=6))
+    return MLP.from_weights(
+        [first[:, :1], [unit[:-1], other[:-1]], [[1, -1]]], [first[:, 1], [unit[-1], other[-1]], [0]]
+    )
+
+
+def test_each_rung_decides_the_labels_that_the_one_before_leaves(monkeypatch):
+    """Catches: all labels done in integers; a double-double bound so wide that it decides none."""
+    asked = []
+
+    class Counted(Integers):
+        def __init__(self, *args):
+            asked.append(args)
+            super().__init__(*args)
+
+    monkeypatch.setattr(tinymlp.segments.labels, "Integers", Counted)
+    for e in (1e-3, 4e-15, 0.0):
+        for seed in range(8):
+            net = cancelling(np.random.default_rng(seed), e)
+            f = extract_segments(net, (-1, 1))
+            assert_agrees(f, exact(net, (-1, 1)))
+            assert bool(asked) == ("cancelled" in column(f, "label"))  # which nothing else can prove
+            asked.clear()
+
+
+def test_jumps_of_known_patterns():
+    """Catches: left and right mixed up, another output, a bound that does not hold; against rational slopes."""
+    decided = 0
+    for seed in range(10):
+        net = MLP([1, 6, 6, 2], negative_slope=(0.0, 0.1)[seed % 2], seed=seed, dtype=np.float64)
+        for output in (0, 1):
+            f = extract_outputs(net, (-4, 4))[output]
+            truth = exact(one_output(net, output), (-4, 4))
+            line, states = on_line(net), f.regions.states
+            patterns = [np.concatenate([s[:, :-1], s[:, 1:]], axis=1) > 0 for s in states]
+            for rational in (False, True):
+                jumps, errors, visible = decide_jumps(line, exact_layers(net), patterns, output, rational)
+                assert visible.tolist() == [label == "visible" for label in truth.labels]
+                for jump, error, left, right in zip(jumps, errors, truth.slopes, truth.slopes[1:], strict=False):
+                    assert abs(Fraction(float(jump)) - (right - left)) <= Fraction(float(error))
+                    assert error <= 2.0**-49 * abs(jump)
+                    decided += 1
+    assert decided > 200
+
+
+def test_jump_errors_are_bounds():
+    """Catches: the error of one slope for that of their difference; errors of other boundaries."""
+    for seed in range(20):
+        net = MLP([1, 8, 8, 1], negative_slope=(0.0, 0.1)[seed % 2], seed=seed, dtype=np.float64)
+        f, truth = extract_segments(net, (-5, 5)), exact(net, (-5, 5))
+        slopes = [s for s, label in zip(truth.slopes, ["visible", *truth.labels], strict=True) if label == "visible"]
+        assert len(f.jumps) == len(f.jump_errors) == len(slopes) - 1
+        for jump, error, left, right in zip(f.jumps, f.jump_errors, slopes, slopes[1:], strict=False):
+            assert abs(Fraction(float(jump)) - (right - left)) <= Fraction(float(error))
+            assert error < 1e-12

@@ -1,12 +1,14 @@
-"""An independent, slow and exact account of a network with one input: vertices in rational arithmetic.
+"""An independent, slow and exact account of a network on a line: vertices in rational arithmetic.
 
 Where the package pushes straight lines (slope, intercept) through the layers, this pushes the values at vertices, and
-finds zeros by interpolating between them. It shares no formula with ``float_pass.py`` and no rounding with anything.
+finds zeros by interpolating between them. It shares no formula with ``segments/walk.py`` and no rounding with anything.
 """
 
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
+
+from tinymlp import Line
 
 
 @dataclass
@@ -19,13 +21,17 @@ class Truth:
 
 
 def exact(net, interval):
-    """The truth about a network on a finite interval, its weights taken as the rational numbers they are."""
+    """The truth about a network of one input, or a line, on a finite interval; numbers as the rationals they are."""
     start, stop = interval
+    origin, direction = [0], [1]
+    if isinstance(net, Line):
+        net, origin, direction = net.net, net.origin, net.direction
     weights = [[[Fraction(float(v)) for v in row] for row in W] for W in net.weights]
     biases = [[Fraction(float(v)) for v in b] for b in net.biases]
     leak = Fraction(net.negative_slope)
     xs = [Fraction(start), Fraction(stop)]
-    values = [[x] for x in xs]  # at each vertex, the activations of the layer before
+    line = [(Fraction(float(a)), Fraction(float(d))) for a, d in zip(origin, direction, strict=True)]
+    values = [[a + d * x for a, d in line] for x in xs]  # at each vertex, the activations of the layer before
     signs = []  # of each hidden layer, its vertices and the values there before the ReLU
     for depth, (W, b) in enumerate(zip(weights, biases, strict=True)):
         z = [
@@ -105,8 +111,10 @@ def assert_agrees(f, truth, tolerance=1e-12):
     assert len(f.boundaries) == len(truth.boundaries)
     assert [b.owners for b in f.boundaries] == truth.owners
     assert [b.label for b in f.boundaries] == truth.labels
-    zeros = [(*zero[:2], *map(float, zero[2:])) for zero in truth.zeros]
-    assert [tuple(zero) for zero in f.regions.zeros()] == zeros
+    zeros = f.regions.zeros()
+    assert [zero[:2] for zero in zeros] == [zero[:2] for zero in truth.zeros]
+    for zero, true in zip(zeros, truth.zeros, strict=True):
+        assert all(abs(Fraction(x) - t) <= tolerance * max(1, abs(t)) for x, t in zip(zero[2:], true[2:], strict=True))
     errors = [abs(Fraction(b.x) - t) for b, t in zip(f.boundaries, truth.boundaries, strict=True)]
     if f.certified:
         assert all(error <= Fraction(b.error) for error, b in zip(errors, f.boundaries, strict=True))

@@ -33,6 +33,8 @@ class ndarray:
     ndim = property(lambda self: self.host.ndim)
     flags = property(lambda self: self.host.flags)
     T = property(lambda self: ndarray(self.host.T))
+    real = property(lambda self: ndarray(self.host.real))
+    imag = property(lambda self: ndarray(self.host.imag))
     device = SimpleNamespace(id=0)
 
     def get(self):
@@ -79,6 +81,26 @@ class ndarray:
     def take(self, indices, axis=None):
         return ndarray(self.host.take(_ours(indices), axis))
 
+    def view(self, dtype):
+        return ndarray(self.host.view(dtype))
+
+    def repeat(self, repeats, axis=None):
+        if isinstance(repeats, ndarray):
+            raise ValueError("cupy.ndarray cannot be specified as `repeats` argument.")
+        return ndarray(self.host.repeat(repeats, axis))
+
+    def dot(self, other):
+        return ndarray(self.host.dot(_ours(other)))
+
+    def nonzero(self):
+        return tuple(map(ndarray, self.host.nonzero()))
+
+    def cumsum(self, axis=None):
+        return ndarray(self.host.cumsum(axis))
+
+    def argsort(self):
+        return ndarray(self.host.argsort(kind="stable"))
+
     def sum(self, axis=None):
         return ndarray(np.asarray(self.host.sum(axis)))
 
@@ -109,6 +131,10 @@ class ndarray:
         self.host *= _number(other)
         return self
 
+    def __ixor__(self, other):
+        self.host ^= _number(other)
+        return self
+
     def __ior__(self, other):
         self.host |= _number(other)
         return self
@@ -130,7 +156,11 @@ for name in (
     "mul",
     "rmul",
     "truediv",
+    "rtruediv",
+    "floordiv",
+    "mod",
     "and",
+    "xor",
     "or",
     "matmul",
     "gt",
@@ -245,16 +275,21 @@ def dot(a, b, out):
     return out
 
 
+def divmod(a, b):
+    return tuple(map(ndarray, np.divmod(_ours(a), b)))
+
+
+def lexsort(keys):
+    """Of an array with one row for each key; no tuple."""
+    return ndarray(np.lexsort(_ours(keys)))
+
+
 def where(condition, x, y):
     return ndarray(np.where(_ours(condition), _number(x), _number(y)))
 
 
 def flatnonzero(a):
     return ndarray(np.flatnonzero(_ours(a)))
-
-
-def unravel_index(indices, dims):
-    return tuple(map(ndarray, np.unravel_index(_ours(indices), dims)))
 
 
 def bincount(x, weights=None, minlength=None):
@@ -264,12 +299,6 @@ def bincount(x, weights=None, minlength=None):
 
 def cumsum(a, axis=None, dtype=None):
     return ndarray(np.cumsum(_ours(a), axis, dtype))
-
-
-def argsort(a, axis=-1, kind=None):
-    """Always stable."""
-    assert kind in (None, "stable")
-    return ndarray(np.argsort(_ours(a), axis, kind="stable"))
 
 
 def _ours(a):

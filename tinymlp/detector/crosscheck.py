@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from ..interval import Interval, takes_interval
+from ..network.line import Line, on_line
 from ..network.mlp import MLP
 from ..segments.extract import extract_segments
 from ..segments.piecewise import PiecewiseLinear
@@ -20,7 +21,7 @@ __all__ = ["assert_counts_agree", "crosscheck"]
 
 @takes_interval
 def crosscheck(
-    net: MLP,
+    net: MLP | Line,
     interval: Interval,
     *,
     points: int = 300,
@@ -31,7 +32,7 @@ def crosscheck(
 
     Parameters
     ----------
-    net : MLP
+    net : MLP or Line
         One input, one output.
     interval, points, epsilon, dtype
         As in `detect_segments`, which is what is checked.
@@ -56,13 +57,13 @@ def crosscheck(
     f = extract_segments(net, (min(start, x[0]), max(stop, x[-1])))  # rounding may put an end of the grid outside
     hats = find_hats(f.breakpoints, x)
     changes, prediction_errors = sum_hats(f, x, hats)
-    net_64 = net.to("cpu").astype(np.float64)
-    bounds = prediction_errors + rounding_bound(net_64, x, np.dtype(dtype))
-    bounds_64 = prediction_errors + rounding_bound(net_64, x, np.dtype(np.float64))
+    line_64 = on_line(net.to("cpu").astype(np.float64))
+    bounds = prediction_errors + rounding_bound(line_64, x, np.dtype(dtype))
+    bounds_64 = prediction_errors + rounding_bound(line_64, x, np.dtype(np.float64))
 
     predicted = np.flatnonzero(np.abs(changes) > epsilon)
     undecided = np.flatnonzero((np.arange(points) >= 2) & (np.abs(np.abs(changes) - epsilon) <= bounds_64))
-    reference = find_transitions(x, net_64(x), epsilon)
+    reference = find_transitions(x, line_64(x), epsilon)
 
     fired = detection.transitions
     credit = _credit(f.jumps, hats, np.intersect1d(fired, predicted), epsilon)

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from ..interval import Interval, check_interval, takes_interval
+from ..network.line import Line
 from ..network.mlp import MLP
 
 __all__ = ["Detection", "detect_segments", "find_transitions"]
@@ -59,7 +60,7 @@ def _slope_changes(x: NDArray, y: NDArray) -> NDArray:
 
 @takes_interval
 def detect_segments(
-    net: MLP | Callable[[NDArray], NDArray],
+    net: MLP | Line | Callable[[NDArray], NDArray],
     interval: Interval,
     *,
     points: int = 300,
@@ -70,8 +71,9 @@ def detect_segments(
 
     Parameters
     ----------
-    net : MLP or callable
-        A network with one input and one output, computed in ``dtype``; or a function of x, such as a
+    net : MLP, Line or callable
+        A network with one input and one output, or a line through one with several inputs, computed in ``dtype``; or a
+        function of x, such as a
         `PiecewiseLinear`, whose values are rounded to ``dtype``.
     interval : (start, stop)
         In units of x.
@@ -102,7 +104,7 @@ def detect_segments(
             f"{points} points on ({start}, {stop}) are too close for {np.dtype(dtype)}: some round to the same x"
         )
     with np.errstate(all="ignore"):
-        y = net.to("cpu").astype(dtype)(x) if isinstance(net, MLP) else np.asarray(net(points_x), dtype)
+        y = net.to("cpu").astype(dtype)(x) if isinstance(net, MLP | Line) else np.asarray(net(points_x), dtype)
     if y.shape != x.shape:
         raise ValueError(f"net gives shape {y.shape} for x of shape {x.shape}: the detector needs one output")
     bad = ~np.isfinite(y)

@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..network.mlp import MLP
+from ..network.line import Line
 from ..segments.piecewise import PiecewiseLinear
 
 __all__ = ["Hats", "find_hats", "rounding_bound", "sum_hats"]
@@ -48,19 +48,23 @@ def sum_hats(f: PiecewiseLinear, x: NDArray, hats: Hats) -> tuple[NDArray, NDArr
     errors = np.array([b.error for b in f.boundaries if b.label == "visible"])
     jumps, positions = f.jumps[k], errors[k]
     h = np.minimum(x[i - 1] - x[i - 2], x[i] - x[i - 1])
-    error = 2 * f.regions.output_errors[0, 0] + np.abs(jumps) * (positions / h + 2.0**-48)
+    error = f.jump_errors[k] + np.abs(jumps) * (positions / h + 2.0**-48)
     return np.bincount(i, jumps * height, len(x)), np.bincount(i, error, len(x))
 
 
-def rounding_bound(net: MLP, x: NDArray, dtype: np.dtype) -> NDArray:
+def rounding_bound(line: Line, x: NDArray, dtype: np.dtype) -> NDArray:
     """A bound for each index, (n,), on what rounding in a dtype adds to the change of slope that the detector computes.
 
-    The network is given in float64. A layer's sums of n products, its bias and its gain, and the weights and the gain
-    if they were rounded, are n + 4 operations; so errors E of the activations a become |W| E + g (|W| |a| + |b|) with
-    g = (n + 4) u / (1 - (n + 4) u), and what products and weights lose that are below the least normal number.
+    The network is given in float64. Its inputs a + d x take a product, a sum and a rounding, unless they are x itself.
+    A layer's sums of n products, its bias and its gain, and the weights and the gain if they were rounded, are n + 4
+    operations; so errors E of the activations a become |W| E + g (|W| |a| + |b|) with g = (n + 4) u / (1 - (n + 4) u),
+    and what products and weights lose that are below the least normal number.
     """
     u = float(np.finfo(dtype).eps) / 2
-    a, error = x[None], np.zeros((1, len(x)))  # (units, n)
+    net, a = line.net, line.points(x).T  # (units, n)
+    moved = (line.origin != 0) | (line.direction != 1)
+    size = np.abs(line.origin)[:, None] + np.abs(np.outer(line.direction, x))
+    error = moved[:, None] * (3 * u * size + float(np.finfo(dtype).smallest_subnormal))
     for l, (W, b) in enumerate(zip(net.weights, net.biases, strict=True)):
         g = (W.shape[1] + 4) * u / (1 - (W.shape[1] + 4) * u)
         size = np.abs(W)

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from zipfile import BadZipFile
 
 import numpy as np
@@ -22,6 +22,9 @@ from .. import devices
 from ..arguments import check_number, generator
 from . import formats
 from .parameters import check_sizes, count_parameters, layer_views, pack
+
+if TYPE_CHECKING:
+    from .line import Line
 
 __all__ = ["MLP"]
 
@@ -163,11 +166,10 @@ class MLP:
         """
         return cls.from_weights(*formats.read_sklearn(model))
 
-    def along(self, origin: ArrayLike, direction: ArrayLike) -> "MLP":
-        """The network of one input t that this one is on the line origin + t * direction; float64.
+    def along(self, origin: ArrayLike, direction: ArrayLike) -> "Line":
+        """The network of one input t that this one is on the line origin + t * direction, exactly.
 
-        Its first layer is W direction, computed in float64, with the bias W origin + b. From one point to another,
-        ``net.along(a, b - a)`` is at a for t = 0 and at b for t = 1.
+        From one point to another, ``net.along(a, b - a)`` is at a for t = 0 and at b for t = 1.
 
         Parameters
         ----------
@@ -178,9 +180,11 @@ class MLP:
         ValueError
             If their shapes do not fit, a number is not finite, or the direction is zero.
         """
+        from .line import Line  # which stands on this module
+
         points = []
         for name, values in (("origin", origin), ("direction", direction)):
-            point = np.asarray(values, np.float64)
+            point = np.array(values, np.float64)
             if point.shape != (self.sizes[0],) or not np.isfinite(point).all():
                 raise ValueError(
                     f"{name} has shape {point.shape}: give {self.sizes[0]} finite numbers, one for each input"
@@ -188,11 +192,7 @@ class MLP:
             points.append(point)
         if not points[1].any():
             raise ValueError("direction is zero: give the difference of two points")
-        net = self.to("cpu").astype(np.float64)
-        first = net.weights[0]
-        weights = [(first @ points[1])[:, None], *net.weights[1:]]
-        biases = [first @ points[0] + net.biases[0], *net.biases[1:]]
-        return MLP.from_weights(weights, biases, negative_slope=self.negative_slope)
+        return Line(self, *points)
 
     @property
     def weights(self) -> list[NDArray]:

@@ -57,11 +57,11 @@ def pack(weights: Sequence[ArrayLike], biases: Sequence[ArrayLike]) -> tuple[lis
     return sizes, params.astype(dtype if dtype.kind == "f" else np.float64)
 
 
-def stacked_layers(params: NDArray, sizes: tuple[int, ...]) -> list[tuple[NDArray, NDArray]]:
-    """W (K, out, in) and b (K, 1, out) of each layer, views of params (K, P)."""
+def stacked_layers(params: NDArray, sizes: Sequence[int]) -> list[NDArray]:
+    """[W | b] of each layer of many networks, (K, out, in + 1), views of params (K, P)."""
     layers, k = [], 0
     for inputs, outputs in pairwise(sizes):
-        layer = params[:, k : k + outputs * (inputs + 1)].reshape(len(params), outputs, inputs + 1)
-        layers.append((layer[:, :, :-1], layer[:, None, :, -1]))
-        k += outputs * (inputs + 1)
+        size = outputs * (inputs + 1)
+        layers.append(params[:, k : k + size].reshape(len(params), outputs, inputs + 1))
+        k += size
     return layers

@@ -12,10 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..interval import Interval, takes_interval
+from ..network.line import Line, on_line
 from ..network.mlp import MLP
-from .find_regions import find_regions, windows
-from .rational_pass import nearest, rational_pass
-from .regions import Regions
+from .find_regions import Regions, exact_layers, find_regions, windows
+from .integers import Integers, nearest
+from .walk import walk
 
 __all__ = ["Change", "argmax_changes"]
 
@@ -29,12 +30,12 @@ class Change(NamedTuple):
 
 
 @takes_interval
-def argmax_changes(net: MLP, interval: Interval | None = None) -> list[Change]:
+def argmax_changes(net: MLP | Line, interval: Interval | None = None) -> list[Change]:
     """Where, inside the interval, another output becomes the greatest.
 
     Parameters
     ----------
-    net : MLP
+    net : MLP or Line
         One input, such as ``net.along(origin, direction)``, and two or more outputs.
     interval : (start, stop), optional
         In units of the input; may be infinite; the whole real line if not given.
@@ -52,25 +53,32 @@ def argmax_changes(net: MLP, interval: Interval | None = None) -> list[Change]:
     """
     if net.sizes[-1] < 2:
         raise ValueError("net has 1 output: a winner needs two or more")
-    net = net.to("cpu")
-    regions = find_regions(net, interval)
-    changes = []
-    for _, _, window in windows(regions, _open(regions)):
-        edges, _, p, q, _ = rational_pass(net, window)
+    line = on_line(net.to("cpu"))
+    regions = find_regions(line, interval)
+    *_, ends = windows(regions, _undecided(regions))
+    if not ends:
+        return []
+    a = Integers(line.start, ends, line.net.negative_slope)
+    walk(a, exact_layers(line.net))
+    wide, edges = a.wide(), list(zip(a.n.tolist(), a.d.tolist(), strict=True))
+    changes: list[Change] = []
+    begin = 0
+    for stop in a.last:
         winner = None
-        for r in range(len(edges) - 1):
-            for x, after in _upper_envelope(p[:, r].tolist(), q[:, r].tolist(), edges[r], edges[r + 1]):
-                if winner is not None and after != winner:
-                    changes.append(Change(float(nearest(x.numerator, x.denominator)), winner, after))
-                winner = after
+        for r in (begin + np.flatnonzero(wide[begin:stop])).tolist():
+            for x, after_x in _upper_envelope(a.p[:, r].tolist(), a.q[:, r].tolist(), edges[r], edges[r + 1]):
+                if winner is not None and after_x != winner:
+                    changes.append(Change(float(nearest(x.numerator, x.denominator)), winner, after_x))
+                winner = after_x
+        begin = int(stop) + 1
     return changes
 
 
-def _open(regions: Regions) -> NDArray:
+def _undecided(regions: Regions) -> NDArray:
     """In which regions float64 does not prove that one output wins throughout; and those too narrow to point into."""
     edges, errors = regions.edges, regions.edge_errors
-    p, q = regions.output.transpose(0, 2, 1)  # (outputs, R)
-    dp, dq = regions.output_errors[:, :, None]  # (outputs, 1)
+    p, q = regions.slopes, regions.intercepts  # (outputs, R)
+    dp, dq = regions.line_errors.real, regions.line_errors.imag
     proven = np.diff(edges) > 4 * (errors[:-1] + errors[1:])
     winners = []
     with np.errstate(all="ignore"):

@@ -7,61 +7,117 @@ of three labels:
 - cancelled: the output depends on an owner there, but the changes of slope that the owners make add to zero.
 - unheard: the output depends on no owner there: no path of active units leads from it to the output. (Leaky units are
   always active.)
+
+A change of slope beyond its error bound is visible. Of those that are left, the paths say which are unheard; the others
+are decided by the slopes on both sides, followed along the known patterns in double-double and then in integers.
 """
+
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..network.mlp import MLP
+from ..network.line import Line
+from .double_double import DoubleDouble
+from .find_regions import Regions
+from .integers import TOO_LARGE, Integers, nearest
 from .piecewise import PiecewiseLinear
-from .rational_pass import TOO_LARGE, nearest, rational_slopes
-from .regions import Regions
+from .rounding import U
 
-__all__ = ["find_heard_units", "label_boundaries"]
+__all__ = ["decide_jumps", "find_heard_units", "is_visible", "label_boundaries"]
 
 
-def label_boundaries(net: MLP, regions: Regions, output: int, rational: bool = False) -> PiecewiseLinear:
+def label_boundaries(
+    line: Line, layers: Sequence[NDArray], regions: Regions, output: int, rational: bool = False
+) -> PiecewiseLinear:
     """Label the boundaries for one output, and join the regions between breakpoints.
 
-    A change of slope beyond its error bound is visible. What is left, or all with ``rational``, is decided by the units
-    that the output depends on and, where it does, by the change of slope in rational numbers.
+    ``layers`` are those of the line's network, as `exact_layers` gives them; with ``rational`` all is done in integers.
     """
-    slopes, intercepts = regions.output[:, :, output]
-    with np.errstate(over="ignore"):
-        changes = np.diff(slopes)
-    error = np.inf if rational else regions.output_errors[0, output]
-    visible = np.abs(changes) > 2.001 * error  # the errors of two slopes, and the rounding of their difference
-    labels = np.where(visible, "visible", "cancelled")
+    slopes, errors = regions.slopes[output], regions.line_errors.real[output]
+    with np.errstate(over="ignore", invalid="ignore"):
+        changes, change_errors = np.diff(slopes), errors[1:] + errors[:-1]
+        visible = is_visible(changes, change_errors) & (not rational)
+    labels = np.where(visible, "visible", "unheard").astype("<U9")  # room for "cancelled"
     rest = np.flatnonzero(~visible)
+    changes[rest] = change_errors[rest] = 0.0
     if len(rest):
-        left, right = [s[:, rest] for s in regions.states], [s[:, rest + 1] for s in regions.states]
+        before, after = ([state[:, k] > 0 for state in regions.states] for k in (rest, rest + 1))
         heard = np.zeros(len(rest), bool)
-        for before, after, hears in zip(left, right, find_heard_units(net, output, right), strict=True):
-            heard |= (((before > 0) != (after > 0)) & hears).any(axis=0)
-        labels[rest[~heard]], changes[rest] = "unheard", 0.0
-        if heard.any():
-            slope_before, bits = rational_slopes(net, [s[:, heard] for s in left])
-            slope_after, bits = rational_slopes(net, [s[:, heard] for s in right])
-            jumps = slope_after[output] - slope_before[output]
-            changes[rest[heard]] = nearest(jumps, 1 << bits)
-            labels[rest[heard][jumps != 0]] = "visible"
+        for left, right, hears in zip(
+            before, after, find_heard_units(layers, line.net.negative_slope > 0, output, after), strict=True
+        ):
+            heard |= ((left != right) & hears).any(axis=0)
+        rest = rest[heard]
+        labels[rest] = "cancelled"
+    if len(rest):
+        patterns = [np.concatenate(pair, axis=1)[:, np.tile(heard, 2)] for pair in zip(before, after, strict=True)]
+        changes[rest], change_errors[rest], visible = decide_jumps(line, layers, patterns, output, rational)
+        labels[rest[visible]] = "visible"
     if not np.isfinite(changes).all():
         raise OverflowError(TOO_LARGE)
     firsts = np.concatenate([[True], labels == "visible"])
-    return PiecewiseLinear(slopes[firsts], intercepts[firsts], regions, True, changes, labels)
+    lines = regions.lines[output, firsts]
+    return PiecewiseLinear(lines.real.copy(), lines.imag.copy(), regions, True, changes, change_errors, labels)
 
 
-def find_heard_units(net: MLP, output: int, states: list[NDArray]) -> list[NDArray]:
-    """Which hidden units the output depends on: for each layer with these states (units, K), an array of bool like it.
+def is_visible(changes: NDArray, errors: NDArray) -> NDArray:
+    """Where computed changes of slope exceed the sum of the errors of the two slopes, and what the difference loses."""
+    return abs(changes) > (1 + 8 * U) * errors + 2 * U * abs(changes)
+
+
+def decide_jumps(
+    line: Line, layers: Sequence[NDArray], patterns: Sequence[NDArray], output: int, rational: bool = False
+) -> tuple[NDArray, NDArray, NDArray]:
+    """The jumps of slope between B patterns and B others, bounds on their errors, and which are not exactly 0; (B,).
+
+    ``patterns`` has for each hidden layer which units are on, (units, 2 B): left of the jumps, then right of them.
+    """
+    B = patterns[0].shape[1] // 2
+    jumps, errors, visible = np.zeros(B), np.zeros(B), np.zeros(B, bool)
+    if not rational:
+        a = _follow(DoubleDouble, line, layers, patterns)
+        p, low, T = a.lines.real[output], a.low.real[output], a.margins.real[output]
+        jumps = (p[B:] - p[:B]) + (low[B:] - low[:B])
+        errors = (1 + 8 * U) * (T[B:] + T[:B]) + 8 * U * (abs(jumps) + U * (abs(p[B:]) + abs(p[:B])))
+        visible = abs(jumps) > errors
+    rest = np.flatnonzero(~visible)
+    if len(rest):
+        exact = _follow(Integers, line, layers, [on[:, np.append(rest, rest + B)] for on in patterns])
+        before, after = exact.p[output].reshape(2, -1)
+        jumps[rest], visible[rest] = nearest(after - before, 1 << exact.bits), before != after
+        errors[rest] = visible[rest] * (U * abs(jumps[rest]) + 2.0**-1074)
+    return jumps, errors, visible
+
+
+def _follow(arithmetic: Any, line: Line, layers: Sequence[NDArray], patterns: Sequence[NDArray]) -> Any:
+    """An arithmetic that has gone through the network with units on and off as in these patterns, each (units, N)."""
+    columns = np.arange(patterns[0].shape[1])
+    a = arithmetic(line.start, np.zeros(len(columns)), line.net.negative_slope)
+    with np.errstate(all="ignore"):
+        for layer, on in zip(layers, patterns, strict=False):
+            a.push(layer)
+            a.bend(on, columns)
+        a.push(layers[-1])
+    return a
+
+
+def find_heard_units(layers: Sequence[NDArray], leaky: bool, output: int, on: Sequence[NDArray]) -> list[NDArray]:
+    """Which hidden units the output depends on: for each layer, with units on or off (units, N), an array like it.
 
     It depends on a unit if a path of active units leads from the unit to the output, with no weight 0 on it. Leaky
     units are always active, ReLUs if they are on. For an owner it is enough to ask on one side of its boundary: if the
     path is there on the other side only, then the last owner on that path is followed by units that are active on both
     sides.
+
+    Layers are (K, out, in + 1), for K networks in rows of equally many columns.
     """
-    heard = [np.repeat(net.weights[-1][output, :, None] != 0, states[-1].shape[1], axis=1)]
-    for W, after in zip(net.weights[-2:0:-1], states[:0:-1], strict=True):
-        active = (after > 0) | (net.negative_slope > 0)
-        passes_on = (active & heard[0]).astype(np.float32)  # as numbers, because BLAS has no bool
-        heard.insert(0, (W != 0).T.astype(np.float32) @ passes_on > 0)
+    K, N = len(layers[0]), on[-1].shape[1]
+    heard = [(layers[-1][:, output, :-1] != 0).T.repeat(N // K, axis=1)]  # (units, N)
+    for layer, after in zip(layers[-2:0:-1], on[:0:-1], strict=True):
+        active = heard[0] if leaky else heard[0] & after
+        rows = active.astype(np.float32).reshape(len(active), K, -1).transpose(1, 0, 2)  # as numbers: BLAS has no bool
+        passes = (layer[:, :, :-1] != 0).astype(np.float32).transpose(0, 2, 1) @ rows  # (K, units, N / K)
+        heard.insert(0, passes.transpose(1, 0, 2).reshape(-1, N) > 0)
     return heard

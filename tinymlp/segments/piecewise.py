@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..interval import Interval, check_interval, takes_interval
-from .regions import Regions
+from .find_regions import Regions
 
 __all__ = ["Boundary", "Extremum", "Label", "PiecewiseLinear", "Segment"]
 
@@ -40,8 +40,7 @@ class Boundary(NamedTuple):
         The hidden units that switch there.
     jump : float
         The slope of the output right of it minus the slope left of it, in units of y per unit of x. Exactly 0 unless
-        the label is "visible"; then within 2 ``regions.output_errors[0]`` + 2^-52 |jump| of the true one, with
-        ``rational=True`` the nearest float64.
+        the label is "visible"; ``jump_errors`` bounds its error, and with ``rational=True`` it is the nearest float64.
     label : "visible", "cancelled" or "unheard"
         "visible" boundaries are the breakpoints.
     fraction : Fraction or None
@@ -100,6 +99,7 @@ class PiecewiseLinear:
     regions: Regions
     certified: bool
     _changes: NDArray  # (boundaries,): the jump of each
+    _change_errors: NDArray  # (boundaries,)
     _labels: NDArray  # (boundaries,), str
 
     @property
@@ -134,6 +134,12 @@ class PiecewiseLinear:
     def jumps(self) -> NDArray:
         """The slope right of each breakpoint minus the slope left of it, (segments - 1,)."""
         return self._changes[self._is_breakpoint]
+
+    @property
+    def jump_errors(self) -> NDArray:
+        """Proven bounds on the errors of the jumps, (segments - 1,)."""
+        jumps = self.jumps
+        return self._change_errors[self._is_breakpoint] + 2.0**-52 * np.abs(jumps)
 
     def __len__(self) -> int:
         return len(self.slopes)
@@ -188,6 +194,7 @@ class PiecewiseLinear:
             self.regions.clip((a, b)),
             self.certified and not near,
             self._changes[inside],
+            self._change_errors[inside],
             self._labels[inside],
         )
 

@@ -1,102 +1,304 @@
-"""Rounding: the proof, beside the computation of the regions, that rounding decided nothing.
+"""Rounding: the proof, beside the walk in float64, that rounding decided nothing.
 
-Float64 rounds, so a sign or an order that it finds may be wrong. Beside the lines p x + q of the units goes a bound on
-their errors, and wherever a value is not farther from zero than its bound, or two edges not farther apart than theirs,
-the regions about it are doubtful. In all others the pattern is that of the real numbers that the weights are.
+Float64 rounds, so a sign or an order that it finds may be wrong. Beside every line p x + q goes a bound on its error,
+and wherever a value is not farther from zero than its bound, or two edges not farther apart than theirs, the regions
+about it are doubtful. In all others the pattern is that of the real numbers that the weights are.
 
-The bound is the standard one (Higham, Accuracy and Stability of Numerical Algorithms, section 3.1). A sum of n products
-is off by at most g(n) times the sum of their absolute values, g(k) = k u / (1 - k u) and u = 2^-53, in whatever order
-it is summed; and factors 1 + g(j), 1 + g(k) combine to 1 + g(j + k). So one number serves for the p of a unit in all
-regions, and one for its q: their reaches P and Q, what the layers would make of them if each weight and bias were
-replaced by its absolute value and every unit were on. An error is at most g(operations on a path) times the reach.
+The bounds are the standard ones (Higham, Accuracy and Stability of Numerical Algorithms, section 3.1), with u = 2^-53:
+a sum of n products is off by at most g(n) = n u / (1 - n u) times the sum of their absolute values, in whatever order
+it is summed. They run along with the lines, region by region, so that only units that are on there count. With n the
+number of columns of [W | b], and n' that of the next layer:
 
-An edge stands for some true x, and has a bound on its distance from it. A unit with the true line p x + q, whose
-computed one crosses zero at x', has |p x' + q| <= g (P |x'| + Q) there, so it truly crosses within g (P |x'| + Q) / |p|
-of x', and |p| is at least the computed |p| - g P.
+    push    E = (1 + (2 n + 16) u) |W| c   bounds the error of a line; c, for each unit before, its error and what the
+                                           products with it lose. The factor is for the rounding of E, and of its uses
+    margin  T = E + g(n' + 5) |line|       by how much a line may be off, with the rounding of each use of it
+    bend    c = gain T                     in the next layer, whose products lose g(n') |line|
+
+p and q have bounds of their own. What is not 0 must not vanish from them by underflow: E, weights and gains that are
+not 0 count as at least 2^-900, 2^-60 and 2^-60, far more than products that underflow lose. So a margin of 0 proves
+that a line is 0; only then has a unit no sign.
+
+An edge e has a bound d on its distance from the true one. At it, p e + q is off by at most T_p (|e| + d) + T_q + |p| d.
+A computed crossing x = -q/p has |p x + q| <= u |p x|, so the true line is within T_p |x| + T_q of 0 there, and as its
+slope is at least |p| - T_p, it crosses zero within d = (T_p |x| + T_q) / (|p| - T_p).
+
+Doubts belong to regions. A sure region beside doubtful ones keeps its pattern and its line; but which of the crossings
+in doubt its end truly is, nobody knows, so the bound of that edge is widened over all that may lie there.
 """
+
+from collections.abc import Sequence
+from types import ModuleType
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..interval import Interval
+from .. import devices
+from .walk import Columns, Float64, gains, product
 
-__all__ = ["UNDERFLOW", "UNIT_ROUNDOFF", "Rounding"]
+__all__ = ["LEAST_WEIGHT", "TINY", "ReachBounds", "RunningBounds", "U", "g"]
 
-UNIT_ROUNDOFF = 2.0**-53  # the largest relative error of one float64 operation
-UNDERFLOW = 2.0**-960  # added to every reach: g times it is far above what products lose that underflow, 2^-1075 each
+U = 2.0**-53  # the largest relative error of one float64 operation
+TINY, LEAST_WEIGHT = 2.0**-900, 2.0**-60
 
 
-class Rounding:
-    """The bounds that accompany an extraction, layer by layer: `push`, `watch`, `cross`, `split`.
+def g(n: int) -> float:
+    """The largest relative error of n operations."""
+    return n * U / (1 - n * U)
 
-    Parameters
-    ----------
-    interval : (start, stop)
-        Exact; may be infinite.
+
+class RunningBounds(Float64):
+    """Float64 with bounds. A bound on a line is complex, too: that on p, and i times that on q.
 
     Attributes
     ----------
-    edge_errors : array, (R + 1,)
+    edge_errors : array, (N,)
         Bounds on |edge - true edge|.
-    doubtful : array of bool, (R,)
-        Regions in which rounding could have decided something.
-    growth : float
-        g / (1 - g), which bounds errors by the computed, itself rounded, reach.
-    line_errors : array, (2, units)
-        Bounds on the errors of the p and q of the layer pushed last, in any region that is not doubtful.
+    margins : array, (units, N), complex
+        T of the layer pushed last; they hold in regions that are not doubtful.
+    doubtful : array of bool, (N,)
+        Regions in which rounding could have decided something; never a stop.
     """
 
-    def __init__(self, interval: Interval):
-        self.edge_errors = np.zeros(2)
-        self.doubtful = np.zeros(1, bool)
-        self._reach = np.array([[1.0], [0.0]])  # (2, units): P and Q
-        self._infinite = [end for end in (0, -1) if np.isinf(interval[end])]
-        self._slanted = np.ones((2, 1), bool)  # (2, units): whether p can be other than 0 at the first and last edge
-        self._operations = 0
-        self.growth, self.line_errors = 0.0, np.zeros((2, 1))
+    _resolution = 4 * U  # of edges, relative
+
+    def __init__(self, start: NDArray, ends: Sequence[float], negative_slope: float, K: int = 1, xp: ModuleType = np):
+        super().__init__(start, ends, negative_slope, K, xp)
+        self.edge_errors = xp.zeros(len(ends))
+        self.doubtful, self._stops = xp.zeros(len(ends), bool), xp.arange(len(ends)) % 2 == 1
+        size = abs(self.active.view(float))
+        self._carried = xp.where(size > 0, xp.maximum(g(len(start) + 5) * size, TINY), 0.0).view(complex)  # c
 
     def push(self, layer: NDArray) -> None:
-        """Take the reaches through a layer [W | b]."""
-        W, b = layer[:, :-1].astype(np.float64), layer[:, -1].astype(np.float64)
-        self._reach = self._reach @ np.abs(W).T + UNDERFLOW
-        self._reach[1] += np.abs(b)
-        if self._infinite:
-            self._slanted = self._slanted @ (W != 0).T
-        self._operations += W.shape[1] + 2  # products and sums, and the gain
-        k = self._operations + 3  # three more for the use of the lines
-        g = k * UNIT_ROUNDOFF / (1 - k * UNIT_ROUNDOFF)
-        self.growth = g / (1 - g)
-        self.line_errors = self.growth * self._reach
+        """Lines and their margins."""
+        super().push(layer)
+        E = self._push_bounds(layer)
+        self._sizes = abs(self.lines.view(float))
+        E += g(len(self.lines) + 6) * self._sizes
+        self._sizes, self.margins = self._sizes.view(complex), E.view(complex)
 
-    def watch(self, edges: NDArray, lines: NDArray, values: NDArray) -> None:
-        """Doubt the regions on both sides of each edge at which some unit's value (R + 1, units) may be zero.
+    def _push_bounds(self, layer: NDArray) -> NDArray:
+        """E, as floats."""
+        W, n = abs(layer), layer.shape[2]
+        E = product(self.xp.maximum(W, LEAST_WEIGHT * (W > 0)), self._carried).view(float)
+        E *= 1 + (2 * n + 16) * U  # what rounding takes from E, and will take from what is made of it
+        E += TINY * (E > 0)
+        return E
 
-        And those next to a doubtful region, because the values at an edge are taken from the lines on one side of it.
-        """
-        P, Q = self.line_errors
-        bound = P * (np.abs(edges) + 2 / self.growth * self.edge_errors)[:, None] + Q
-        for end in self._infinite:  # there the sign is that of p, and that of q only where p is zero for certain
-            slope_bound = np.where(lines[0, end] == 0, np.inf, P)
-            bound[end] = np.where(self._slanted[end], slope_bound, Q)
-        undecided = ~(np.abs(values) > bound).all(axis=1)
-        undecided[1:-1] |= self.doubtful[:-1] | self.doubtful[1:]
-        self.doubtful = self.doubtful | undecided[:-1] | undecided[1:]
+    def signs(self) -> tuple[NDArray, NDArray | None]:
+        """As `Float64.signs`. Where a value is within its bound, and not 0 for certain, both sides become doubtful."""
+        values, bound = self._look(self._sources() if self.doubtful.any() else slice(None))
+        on, undecided = values > 0, ~(abs(values) > bound)  # so NaN is undecided
+        edges: Any = undecided.any(axis=0)
+        zero = None
+        if edges.any():
+            if self.K == 1:
+                zero = (self.margins == 0) & ~(self.doubtful | self._stops)  # lines of sure regions
+                zero[:, 1:] |= zero[:, :-1]  # so it is at their edges
+                on &= ~zero
+                edges = (undecided & ~zero).any(axis=0)
+            self.doubtful |= edges
+            self.doubtful[:-1] |= edges[1:]
+            self.doubtful &= ~self._stops
+        return on, zero
 
-    def cross(self, edges: NDArray, region: NDArray, unit: NDArray, x: NDArray, p: NDArray, order: NDArray) -> None:
-        """Bound the errors of crossings x in regions, of units with slope p there, and put them among the edges'."""
-        P, Q = self.line_errors[:, unit]
-        errors = (P * np.abs(x) + Q) / np.maximum(np.abs(p) - P, 0) + UNDERFLOW
-        left, right = (edges - self.edge_errors)[region], (edges + self.edge_errors)[region + 1]
-        errors = np.minimum(errors, right - left)  # the signs at its edges say that the crossing is inside
-        self.edge_errors = np.concatenate([self.edge_errors, errors])[order]
+    def _sources(self) -> NDArray:
+        """In which columns to look at each edge: in its own, or in the one before it, if only that is sure."""
+        source = self.xp.arange(len(self.edges))
+        source[1:] -= self.doubtful[1:] & ~(self.doubtful | self._stops)[:-1]
+        return source
 
-    def split(self, edges: NDArray, parent: NDArray, active: NDArray) -> None:
-        """Hand the doubts down to the parts; doubt each that some edge (of R + 1), near or far, may reach into.
+    def _look(self, columns: NDArray | slice) -> tuple[NDArray, NDArray]:
+        """The values at the edges and their bounds, (units, N)."""
+        lines, margins, sizes = (a[:, columns] for a in (self.lines, self.margins, self._sizes))
+        bound = margins.real * (abs(self.edges) + self.edge_errors)
+        bound += margins.imag
+        bound += sizes.real * self.edge_errors
+        if self.infinite:
+            self._bound_far(bound, lines, margins)
+        return self.values(lines), bound
 
-        Four times the errors are taken, so that the middle of a region that is left is well inside the true one.
-        """
-        from_left = np.maximum.accumulate(edges + 4 * self.edge_errors)[:-1]
-        from_right = np.minimum.accumulate((edges - 4 * self.edge_errors)[::-1])[::-1][1:]
-        self.doubtful = self.doubtful[parent] | ~(from_left < from_right)
-        if self._infinite:
-            self._slanted &= active[[0, -1]]
+    def _bound_far(self, bound: NDArray, lines: NDArray, margins: NDArray) -> None:
+        """At infinite edges the sign is that of p, and that of q only where p is 0 for certain."""
+        far = self.xp.isinf(self.edges.real).nonzero()[0]
+        p, T = lines[:, far].real, margins[:, far]
+        bound[:, far] = self.xp.where(T.real == 0, T.imag, self.xp.where(p == 0, np.inf, T.real))
+
+    def crossings(self, unit: NDArray, region: NDArray) -> NDArray:
+        """As `Float64.crossings`, with bounds on their errors."""
+        line, margin = self.lines[unit, region], self.margins[unit, region]
+        p = line.real
+        x = 0.0 - line.imag / p
+        errors = (margin.real * abs(x) + margin.imag) / self.xp.maximum(abs(p) - margin.real, 0)
+        return self._bound(x, errors, region)
+
+    def _bound(self, x: NDArray, errors: NDArray, region: NDArray) -> NDArray:
+        """The crossings, put into their regions; one that was outside may be off by as much as the end it is put at."""
+        xp, left, right = self.xp, self.edge_errors.take(region), self.edge_errors.take(region + 1)
+        inside = self._clip(x, region)
+        errors = xp.where(x == inside, errors, xp.maximum(errors, xp.maximum(left, right))) + TINY
+        self._x_errors = xp.fmin(errors, (self._width(region) + left + right) * (1 + 8 * U))  # the signs say: inside
+        self._x = inside
+        return inside
+
+    def _width(self, region: NDArray) -> NDArray:
+        return self.edges.take(region + 1) - self.edges.take(region)
+
+    def cut(self, place: NDArray, parent: NDArray) -> None:
+        """As `Float64.cut`; regions whose edges are not apart become doubtful."""
+        super().cut(place, parent)
+        self._stops, self.doubtful = self._stops.take(parent), self.doubtful.take(parent)
+        self.edge_errors = self.edge_errors.take(parent)
+        self.edge_errors[place] = self._x_errors
+        # four times the errors: so the middle of a region that is left is well inside the true one
+        apart = self._shifted(4)[:-1] < self._shifted(-4)[1:]
+        if not (apart | self._stops[:-1]).all():
+            right, left = self._reaches(4)
+            self.doubtful[:-1] |= ~((right[:-1] < left[1:]) | self._stops[:-1])
+        if self.doubtful.any():
+            self._widen()
+
+    def _widen(self) -> None:
+        """The end of a sure region beside doubtful ones may truly be another edge there than the nearest."""
+        xp, beside = self.xp, self.doubtful.copy()
+        beside[1:] |= self.doubtful[:-1]
+        right, left = self._reaches(2)
+        further = xp.maximum((right - self.edges).real, (self.edges - left).real) + self._resolution * abs(
+            self.edges.real
+        )
+        self.edge_errors = xp.where(beside, xp.fmax(self.edge_errors, further), self.edge_errors)
+
+    def _shifted(self, times: float) -> NDArray:
+        """The edges, moved by so many times their errors."""
+        return self.edges + times * self.edge_errors
+
+    def _reaches(self, times: float) -> tuple[NDArray, NDArray]:
+        """How far right the edges up to each may lie, and how far left those from each on, in its network's row."""
+        right, left = (devices.move(self._shifted(k), "cpu").reshape(self.K, -1) for k in (times, -times))
+        right = np.maximum.accumulate(right, axis=1).reshape(-1)
+        left = np.minimum.accumulate(left[:, ::-1], axis=1)[:, ::-1].reshape(-1)
+        return self.xp.asarray(right), self.xp.asarray(left)
+
+    def bend(self, on: NDArray, parent: NDArray) -> None:
+        """As `Float64.bend`, with the bounds c for the next layer."""
+        super().bend(on, parent)
+        self._carried = self.xp.empty_like(self.active)
+        self._carried[-1] = 1j * g(len(self.active) + 5)
+        slope = max(self.negative_slope, LEAST_WEIGHT) if self.negative_slope else 0.0
+        self.xp.multiply(self.margins.take(parent, axis=1), gains(self.xp, on, slope), out=self._carried[:-1])
+
+    def rounded(self) -> Columns:
+        """What was found; a region without a finite bound is doubtful, too."""
+        bounded = self.xp.isfinite(self.margins).all(axis=0)
+        return Columns(self.edges, self.edge_errors, self.lines, self.margins, self.doubtful | ~(bounded | self._stops))
+
+    def wide(self) -> NDArray:
+        """Which columns are regions, and not stops, (N,), bool."""
+        return ~self._stops
+
+
+class ReachBounds(Float64):
+    """Float64 with one bound per unit for all regions: quick, coarse, and the verdict is on whole networks.
+
+    The reach of a unit is what the layers would make of its line if each weight were replaced by its absolute value and
+    every unit were on: R <- |W| R. An error is at most g(operations on a path) R = T; so |p| d <= R_p d = T_p d / g.
+
+    Attributes
+    ----------
+    edge_errors : array, (N,)
+        Bounds on |edge - true edge|.
+    margins : array, (units, K), complex
+        T of the layer pushed last; they hold in networks that are not doubtful.
+    doubtful : array of bool, (K,)
+        Networks in which rounding could have decided something.
+    """
+
+    def __init__(self, start: NDArray, ends: Sequence[float], negative_slope: float, K: int = 1, xp: ModuleType = np):
+        super().__init__(start, ends, negative_slope, K, xp)
+        self.edge_errors, self.doubtful = xp.zeros(2 * K), xp.zeros(K, bool)
+        self._fill = xp.arange(2 * K) % 2 == 1
+        self._reach = abs(self.active[:, :K].real) + 1j * abs(self.active[:, :K].imag)  # (units + 1, K): R
+        self._operations = 0
+        if self.infinite:  # whether p can be other than 0, at the start and at the stop
+            self._slanted = (self.active[:-1, : 2 * K].real != 0).reshape(-1, K, 2)
+
+    def push(self, layer: NDArray) -> None:
+        """Lines, reaches and margins."""
+        super().push(layer)
+        size = abs(layer)
+        self._reach = product(size, self._reach)
+        self._reach += TINY + TINY * 1j
+        self._operations += layer.shape[2] + 2  # products and sums, and the gain
+        k = g(self._operations + 3)  # three more for the use of the lines
+        self._growth = k / (1 - k)
+        self.margins = self._growth * self._reach
+        if self.infinite:
+            slanted = (size[:, :, :-1] > 0).astype(float) @ self._slanted.transpose(1, 0, 2).astype(float)
+            self._slanted = slanted.transpose(1, 0, 2) > 0  # (units, K, 2)
+
+    def signs(self) -> tuple[NDArray, NDArray | None]:
+        """As `Float64.signs`; a network with a value within its bound becomes doubtful."""
+        values = self.values(self.lines)
+        size = abs(self.edges)
+        size += 2 / self._growth * self.edge_errors
+        T = self.margins[:, :, None]
+        bound = T.real * size.reshape(self.K, -1)  # (units, K, C)
+        bound += T.imag
+        if self.infinite:
+            self._bound_far(bound, T)
+        sure = abs(values) > bound.reshape(values.shape)
+        if not sure.all():
+            self.doubtful |= ~sure.reshape(bound.shape).all(axis=(0, 2))
+        return values > 0, None
+
+    def _bound_far(self, bound: NDArray, T: NDArray) -> None:
+        """At infinite edges the sign is that of p, and that of q only where p is 0 for certain."""
+        xp, p = self.xp, self.lines.real.reshape(bound.shape)
+        start, stop = (
+            xp.where(self._slanted[:, :, end], xp.where(p[:, :, end] == 0, np.inf, T.real[:, :, 0]), T.imag[:, :, 0])
+            for end in (0, -1)
+        )
+        first, last = self.edges[[0, -1]]
+        if first == -np.inf:
+            bound[:, :, 0] = start
+        if last == np.inf:
+            bound[...] = xp.where(self._fill.reshape(self.K, -1), stop[:, :, None], bound)
+
+    def crossings(self, unit: NDArray, region: NDArray) -> NDArray:
+        """As `Float64.crossings`; one from outside its region is put at an edge, which makes its network doubtful."""
+        x, p = super().crossings(unit, region), self.lines[unit, region].real
+        T = self.margins[unit, region // (len(self.edges) // self.K)]
+        self._x_errors = (T.real * abs(x) + T.imag) / self.xp.maximum(abs(p) - T.real, 0)
+        self._x_errors += TINY
+        return x
+
+    def cut(self, place: NDArray, parent: NDArray) -> None:
+        """As `Float64.cut`; a network with edges that are not apart becomes doubtful."""
+        super().cut(place, parent)
+        self._fill, self.edge_errors = self._fill.take(parent), self.edge_errors.take(parent)
+        self.edge_errors[place] = self._x_errors
+        errors = 4 * self.edge_errors
+        apart = (self.edges + errors)[:-1] < (self.edges - errors)[1:]
+        apart |= self._fill[:-1]
+        if not apart.all():
+            self.doubtful[(~apart).nonzero()[0] // (len(parent) // self.K)] = True
+
+    def bend(self, on: NDArray, parent: NDArray) -> None:
+        """As `Float64.bend`."""
+        super().bend(on, parent)
+        reach = self.xp.empty((len(on) + 1, self.K), complex)
+        reach[:-1], reach[-1] = self._reach, 1j
+        self._reach = reach
+        if self.infinite and not self.negative_slope:
+            rows = on.reshape(len(on), self.K, -1)
+            self._slanted &= rows[:, :, :: rows.shape[2] - 1]
+
+    def rounded(self) -> Columns:
+        """What was found; a network without a finite bound is doubtful, too."""
+        C = len(self.edges) // self.K
+        margins, doubtful = self.margins.repeat(C, axis=1), self.doubtful | ~self.xp.isfinite(self.margins).all(axis=0)
+        return Columns(self.edges, self.edge_errors, self.lines, margins, doubtful.repeat(C))
+
+    def wide(self) -> NDArray:
+        """Which columns are regions, and not stops, (N,), bool."""
+        return ~self._fill

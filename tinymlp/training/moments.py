@@ -139,29 +139,32 @@ class Moments:
         ----------
         edges : array, (R + 1,)
             From start to stop.
-        lines : array, (2, R, outputs)
-            Slopes and intercepts between them.
+        lines : array, (outputs, R + 1), complex
+            p + iq for the line p x + q between an edge and the next; the last column, which begins at the stop, does
+            not count.
 
         Returns
         -------
         loss : float
             Not below 0. Rounding adds about 1e-16 times the mean of y^2 and of (p x)^2, both centred; so the fit of a
             very steep piece is not known better than to 1e-8 of its height.
-        gradient : array, (2, R, outputs)
-            By the slopes and intercepts.
+        gradient : array, (outputs, R + 1), complex
+            That by p, and i times that by q.
         """
         (origin, level), k = self.centre, self.outputs
         S = self.sums.between(edges).T  # (3 + 3 outputs, R)
         A = S.take(QUADRATIC, axis=0)[:, :, None]  # (2, 2, 1, R)
         B, C = S[3 : 3 + 2 * k].reshape(2, k, -1), S[3 + 2 * k :]  # (2, outputs, R), (outputs, R)
-        l = lines.swapaxes(1, 2).copy()  # (2, outputs, R)
+        l = np.empty_like(B)
+        l[0], l[1] = lines.real[:, :-1], lines.imag[:, :-1]
         l[1] += l[0] * origin - level[:, None]  # in terms of u and v
         E = np.add.reduce(A * l, axis=1) - B
         size = self.weight * k
         loss = (np.vdot(l, E - B) + C.sum()) / size
-        E[0] += origin * E[1]
-        E *= 2 / size
-        return max(float(loss), 0.0), E.swapaxes(1, 2)
+        gradient = np.zeros_like(lines)
+        gradient.real[:, :-1], gradient.imag[:, :-1] = E[0] + origin * E[1], E[1]
+        gradient *= 2 / size
+        return max(float(loss), 0.0), gradient
 
 
 def _terms(u: NDArray, v: NDArray) -> Iterator[NDArray]:

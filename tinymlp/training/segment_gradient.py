@@ -1,9 +1,9 @@
 """The gradient of the loss from the segments: backpropagation whose samples are lines.
 
-``float_pass.py`` takes lines p x + q through the network in three linear steps per layer: push them through [W | b],
-let the parts of a split region inherit the line of the whole, and multiply those of units that are off. Backward, each
-step is replaced by its transpose, the last first. With d the gradient of the loss by the lines, (2, regions, units)
-like them:
+``segments/walk.py`` takes lines p x + q through the network in three linear steps per layer: push them through [W | b],
+let the parts of a region inherit the line of the whole, and multiply those of units that are off. Backward, each step
+is replaced by its transpose, the last first. With d the gradient of the loss by the lines, complex like them,
+dL/dp + i dL/dq, one column per region:
 
     multiply by g       d <- g d
     inherit             d <- the sum of d over the parts of each region
@@ -18,8 +18,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from ..network.line import on_line
 from ..network.mlp import MLP
-from ..segments.float_pass import INPUT, float_pass, gains
+from ..segments.walk import Float64, PassedLayer, gains, walk
 from .moments import Moments
 
 __all__ = ["segment_gradient"]
@@ -32,13 +33,24 @@ def segment_gradient(moments: Moments, net: MLP, grads: Sequence[NDArray]) -> fl
     largest component (``tests/training/test_segment_gradient.py``), except where the loss has none: if a sample lies
     exactly on a boundary, a unit counts as on or off as it is on the right.
     """
-    edges, passed, output = float_pass(net, moments.interval)
-    loss, d = moments.loss(edges, output)  # d: (2, regions, units)
-    for layer, grad, before in zip(net.layers[:0:-1], grads[:0:-1], passed[::-1], strict=True):
-        rows = d.reshape(-1, len(layer))  # (2 regions, units)
-        grad[...] = np.dot(rows.T, before.active.reshape(len(rows), -1))
-        d = np.dot(rows, layer[:, :-1]).reshape(2, *before.on.shape)
-        d *= gains(net, before.on)
-        d = np.add.reduceat(d, before.first, axis=1)
-    grads[0][...] = np.dot(d[:, 0].T, INPUT[:, 0])
+    layers = [layer.astype(np.float64, copy=False) for layer in net.layers]
+    a = Float64(on_line(net).start, moments.interval, net.negative_slope)
+    passed = walk(a, [layer[None] for layer in layers])
+    loss, d = moments.loss(a.edges, a.lines)  # d: (units, N), complex; N includes the stop, a region of no width
+    for layer, grad, before in zip(layers[:0:-1], grads[:0:-1], passed[::-1], strict=True):
+        grad[...] = d.view(float) @ before.active.view(float).T
+        d = (layer[:, :-1].T @ d.view(float)).view(complex)
+        d *= gains(np, before.on, net.negative_slope)
+        if before is not passed[0]:
+            d = _sum_parts(d, before)
+    # the lines of the input are 1 x + 0 and 0 x + 1 everywhere: the sum over all regions
+    grads[0][...] = d.sum(axis=1, keepdims=True).view(float)
     return loss
+
+
+def _sum_parts(d: NDArray, layer: PassedLayer) -> NDArray:
+    """The sum over the parts of each region: the first one, and those that begin at crossings."""
+    whole = d.take(layer.parts.cumsum() - layer.parts, axis=1)
+    index = np.arange(0, whole.size, whole.shape[1])[:, None] + layer.region
+    np.add.at(whole.reshape(-1), index.reshape(-1), d.take(layer.place, axis=1).reshape(-1))
+    return whole

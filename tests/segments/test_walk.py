@@ -1,13 +1,15 @@
-"""The float64 pass against the network itself, at random points and on every boundary."""
+"""The walk in float64 against the network itself, at random points and on every boundary."""
 
 from fractions import Fraction
 
 import numpy as np
 import pytest
 from support.oracle import exact
+from support.walks import regions_by, walked
 
 from tinymlp import MLP, Dataset, find_regions, train
-from tinymlp.segments.float_pass import float_pass, float_regions
+from tinymlp.segments.rounding import ReachBounds, RunningBounds
+from tinymlp.segments.walk import Float64
 
 
 def networks():
@@ -47,10 +49,10 @@ def layer_by_layer(net, x):
 @pytest.mark.parametrize("net", NETWORKS, ids=repr)
 def test_every_unit_at_random_points(net):
     """Catches: any unit's line, state or parent that is wrong anywhere; checked against the layers' own formula."""
-    edges, passed, output = float_pass(net, (-np.inf, np.inf))
+    a, passed = walked(net, (-np.inf, np.inf), Float64)
     states = find_regions(net).states
     rng = np.random.default_rng(1)
-    inner = edges[1:-1]
+    inner = a.edges[1:-1]
     x = np.concatenate([rng.uniform(-20, 20, 500), inner - 1e-6, inner + 1e-6, [-1e6, 1e6]])
     final = region = np.searchsorted(inner, x)
     regions = []  # of each layer, in which of its regions each x lies
@@ -59,12 +61,12 @@ def test_every_unit_at_random_points(net):
         region = layer.parent[region]
     for l, (z, scale) in enumerate(layer_by_layer(net, x)):
         if l == len(passed):
-            p, q = output[:, final].swapaxes(1, 2)  # (outputs, n)
-            assert (np.abs(p * x + q - z) < 1e-12 * scale).all()
+            lines = a.lines[:, final]  # (outputs, n)
+            assert (np.abs(lines.real * x + lines.imag - z) < 1e-12 * scale).all()
             break
-        p, q = passed[l].active[:, regions[l], :-1].swapaxes(1, 2)  # (units, n)
-        a = np.where(z > 0, z, net.negative_slope * z)
-        assert (np.abs(p * x + q - a) < 1e-12 * scale).all()
+        lines = passed[l].active[:-1, regions[l]]  # (units, n)
+        after = np.where(z > 0, z, net.negative_slope * z)
+        assert (np.abs(lines.real * x + lines.imag - after) < 1e-12 * scale).all()
         clear = np.abs(z) > 1e-12 * scale
         assert clear.mean() > 0.8
         assert (np.sign(z) == states[l][:, final])[clear].all()
@@ -84,17 +86,16 @@ def test_every_boundary_has_owners_that_are_zero_there(net):
                 assert layer != l or abs(z[unit, k]) <= 1e-11 * scale[unit, k]
 
 
-def test_error_bounds_hold_and_are_not_loose():
+@pytest.mark.parametrize("arithmetic", [ReachBounds, RunningBounds])
+def test_error_bounds_hold_and_are_not_loose(arithmetic):
     """Catches: a bound that is not one, or one so loose that it decides nothing."""
     worst = {"slope": 0.0, "edge": 0.0}
     for seed in range(10):
         net = MLP([1, 8, 8, 8, 1], negative_slope=(0.0, 0.1)[seed % 2], seed=seed)
-        regions, truth = float_regions(net, (-10.0, 10.0)), exact(net, (-10, 10))
+        regions, truth = regions_by(net, (-10.0, 10.0), arithmetic), exact(net, (-10, 10))
         assert not regions.doubtful.any()
-        pairs = [
-            ("slope", v, regions.output_errors[0, 0], t)
-            for v, t in zip(regions.output[0, :, 0], truth.slopes, strict=True)
-        ]
+        slopes = regions.slopes[0], regions.line_errors.real[0], truth.slopes
+        pairs = [("slope", *row) for row in zip(*slopes, strict=True)]
         pairs += [
             ("edge", *row) for row in zip(regions.boundaries, regions.edge_errors[1:-1], truth.boundaries, strict=True)
         ]

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from support.networks import sawtooth
 
-import tinymlp.segments.ensemble_segments
+import tinymlp.segments.extract
+import tinymlp.segments.find_regions
 from tinymlp import MLP, Ensemble, extract_segments, sample, train
 
 INF = np.inf
@@ -38,11 +39,11 @@ def assert_agrees(f, nets, tolerance=1e-12):
 
 
 def done_again(monkeypatch):
-    """A list that grows by every network that is done by itself."""
-    done, extract = [], tinymlp.segments.ensemble_segments._extract
-    monkeypatch.setattr(
-        tinymlp.segments.ensemble_segments, "_extract", lambda net, *args: done.append(net) or extract(net, *args)
-    )
+    """A list that grows by every network that is done, or labelled, by itself."""
+    done, module = [], tinymlp.segments.extract
+    extract, label = module.extract_segments, module.label_boundaries
+    monkeypatch.setattr(module, "extract_segments", lambda net, *a, **k: done.append(net) or extract(net, *a, **k))
+    monkeypatch.setattr(module, "label_boundaries", lambda line, *a: done.append(line.net) or label(line, *a))
     return done
 
 
@@ -134,6 +135,7 @@ def test_only_doubtful_networks_are_done_again(monkeypatch):
     ensemble[7].layers[0][1] = 2 * ensemble[7].layers[0][0]  # the same boundary twice
     ensemble[31].layers[1][1] = ensemble[31].layers[1][0]
     f = extract_segments(ensemble)
+    done = list({net.params.tobytes(): net for net in done}.values())
     assert [(net.params == ensemble[k].params).all() for net, k in zip(done, [7, 31], strict=True)] == [True, True]
     assert_agrees(f, ensemble.nets)
 
@@ -166,7 +168,7 @@ def test_one_network_and_no_hidden_layer():
 
 def test_more_networks_than_are_done_at_a_time(monkeypatch):
     """Catches: the second lot put in the place of the first."""
-    monkeypatch.setitem(tinymlp.segments.ensemble_segments.NUMBERS, "cpu", 500)
+    monkeypatch.setitem(tinymlp.segments.extract.NUMBERS, "cpu", 500)
     ensemble = Ensemble([1, 5, 5, 1], range(23))
     ensemble[12].params[:] = 0
     assert_agrees(extract_segments(ensemble), ensemble.nets)
@@ -237,3 +239,27 @@ def test_numbers_that_are_too_large(rational):
     ensemble[1].params[[0, 2]] = 1e200
     with pytest.raises(OverflowError, match=r"network 1: .*exceeds float64"):
         extract_segments(ensemble, rational=rational)
+
+
+def test_a_network_of_the_answer_is_not_extracted_again(monkeypatch):
+    """Catches: the work done twice for whoever wants to see one network."""
+    ensemble = Ensemble([1, 10, 10, 1], range(6), dtype=np.float64)
+    ensemble[2].layers[0][1] = 2 * ensemble[2].layers[0][0]  # done by itself
+    f = extract_segments(ensemble, (-5, 5))
+    monkeypatch.setattr(tinymlp.segments.extract, "walk", None)
+    monkeypatch.setattr(tinymlp.segments.find_regions, "walk", None)
+    for k, net in enumerate(ensemble.nets):
+        assert f[k](0.3) == pytest.approx(net(0.3), rel=1e-12, abs=1e-12)
+        assert len(f[k].boundaries) == f.boundary_counts[k]
+        assert all(b.owners for b in f[k].boundaries)
+
+
+def test_jumps_have_the_errors_of_both_slopes():
+    """Catches: the bound of one slope for that of their difference, with which a cancelled jump would be visible."""
+    f = extract_segments(Ensemble([1, 10, 10, 1], range(6), dtype=np.float64), (-5, 5))
+    for k in range(6):
+        labels = [b.label for b in f[k].boundaries]
+        visible = [i for i, label in enumerate(labels) if label == "visible"]
+        slopes = f[k].regions.line_errors.real[0]
+        expected = [slopes[i] + slopes[i + 1] + 2.0**-52 * abs(f[k].boundaries[i].jump) for i in visible]
+        assert f[k].jump_errors == pytest.approx(expected, rel=1e-9, abs=0)
