@@ -4,7 +4,7 @@ BIN = .venv/bin
 
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL = help
-.PHONY: help article test kernels examples lint package dev clean
+.PHONY: help article test fuzz kernels examples lint package dev clean
 
 help: ## tell what there is
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -14,6 +14,9 @@ article: .venv/installed ## run the article's experiments: a page of pictures an
 
 test: .venv/installed-test ## run the tests, on all processors
 	$(BIN)/python -m pytest -n auto
+
+fuzz: .venv/installed-test ## hold 20,000 networks of every kind against integers alone
+	PYTHONPATH=tests $(BIN)/python tests/segments/fuzz.py --count 20000
 
 kernels: .venv/installed-kernels ## test the CUDA sources without a GPU: on the CPU, and by NVIDIA's compiler
 	$(BIN)/python -m pytest tests/gpu -m "not gpu" --require-compilers -n auto
