@@ -10,10 +10,10 @@ from support.walks import regions_by, walked
 from tinymlp import MLP, extract_segments, find_regions
 from tinymlp.network.parameters import stacked_layers
 from tinymlp.segments.rounding import ReachBounds, RunningBounds, U
-from tinymlp.segments.walk import Float64, walk
+from tinymlp.segments.walk import INPUT, Float64, walk
 
 INF = np.inf
-INPUT = np.array([1, 1j])  # the lines x and 1
+
 BOTH = pytest.mark.parametrize("arithmetic", [ReachBounds, RunningBounds])
 
 

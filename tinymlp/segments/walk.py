@@ -35,9 +35,21 @@ from tqdm import tqdm
 if TYPE_CHECKING:
     from .integers import Integers
 
-__all__ = ["MAX_REGIONS", "Columns", "EqualUnits", "Float64", "PassedLayer", "by_network", "gains", "product", "walk"]
+__all__ = [
+    "INPUT",
+    "MAX_REGIONS",
+    "Columns",
+    "EqualUnits",
+    "Float64",
+    "PassedLayer",
+    "by_network",
+    "gains",
+    "product",
+    "walk",
+]
 
 MAX_REGIONS = 1_000_000
+INPUT = np.array([1, 1j])  # the lines with which a network of one input begins: 1 x + 0, and the constant 1
 
 
 class PassedLayer(NamedTuple):

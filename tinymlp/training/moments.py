@@ -155,15 +155,15 @@ class Moments:
         S = self.sums.between(edges).T  # (3 + 3 outputs, R)
         A = S.take(QUADRATIC, axis=0)[:, :, None]  # (2, 2, 1, R)
         B, C = S[3 : 3 + 2 * k].reshape(2, k, -1), S[3 + 2 * k :]  # (2, outputs, R), (outputs, R)
-        l = np.empty_like(B)
-        l[0], l[1] = lines.real[:, :-1], lines.imag[:, :-1]
+        l = np.array((lines.real[:, :-1], lines.imag[:, :-1]))
         l[1] += l[0] * origin - level[:, None]  # in terms of u and v
         E = np.add.reduce(A * l, axis=1) - B
         size = self.weight * k
         loss = (np.vdot(l, E - B) + C.sum()) / size
+        E[0] += origin * E[1]
+        E *= 2 / size
         gradient = np.zeros_like(lines)
-        gradient.real[:, :-1], gradient.imag[:, :-1] = E[0] + origin * E[1], E[1]
-        gradient *= 2 / size
+        gradient.real[:, :-1], gradient.imag[:, :-1] = E
         return max(float(loss), 0.0), gradient
 
 

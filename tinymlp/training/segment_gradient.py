@@ -18,9 +18,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from ..network.line import on_line
 from ..network.mlp import MLP
-from ..segments.walk import Float64, PassedLayer, gains, walk
+from ..segments.walk import INPUT, Float64, PassedLayer, gains, walk
 from .moments import Moments
 
 __all__ = ["segment_gradient"]
@@ -34,7 +33,7 @@ def segment_gradient(moments: Moments, net: MLP, grads: Sequence[NDArray]) -> fl
     exactly on a boundary, a unit counts as on or off as it is on the right.
     """
     layers = [layer.astype(np.float64, copy=False) for layer in net.layers]
-    a = Float64(on_line(net).start, moments.interval, net.negative_slope)
+    a = Float64(INPUT, moments.interval, net.negative_slope)
     passed = walk(a, [layer[None] for layer in layers])
     loss, d = moments.loss(a.edges, a.lines)  # d: (units, N), complex; N includes the stop, a region of no width
     for layer, grad, before in zip(layers[:0:-1], grads[:0:-1], passed[::-1], strict=True):
