@@ -26,14 +26,12 @@ rows of equally many columns: shorter rows are filled with more regions of no wi
 
 from collections.abc import Iterable, Sequence
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-if TYPE_CHECKING:
-    from .integers import Integers
 
 __all__ = [
     "INPUT",
@@ -82,16 +80,16 @@ class EqualUnits(NamedTuple):
 
 
 def walk(
-    a: "Float64 | Integers",
+    a: Any,
     layers: Sequence[NDArray],
     *,
     equal: Sequence[EqualUnits] | None = None,
     max_regions: int = MAX_REGIONS,
     progress: bool = False,
 ) -> list[PassedLayer]:
-    """Take the arithmetic ``a`` through the layers [W | b], each (K, out, in + 1); it then has edges and output lines.
+    """Take the arithmetic ``a``, `Float64` or one like it, through the layers [W | b], each (K, out, in + 1).
 
-    ``equal`` is what is known of each hidden layer. ValueError if one network has more than ``max_regions``. With
+    Then it has the edges, and the lines of the output. ``equal`` is what is known of each hidden layer. ValueError if one network has more than ``max_regions``. With
     ``progress`` a bar appears if it takes more than two seconds.
     """
     xp, K, passed = a.xp, a.K, []
