@@ -32,7 +32,6 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-
 __all__ = [
     "INPUT",
     "MAX_REGIONS",
