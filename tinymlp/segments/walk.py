@@ -88,8 +88,8 @@ def walk(
 ) -> list[PassedLayer]:
     """Take the arithmetic ``a``, `Float64` or one like it, through the layers [W | b], each (K, out, in + 1).
 
-    Then it has the edges, and the lines of the output. ``equal`` is what is known of each hidden layer. ValueError if one network has more than ``max_regions``. With
-    ``progress`` a bar appears if it takes more than two seconds.
+    Then it has the edges, and the lines of the output. ``equal`` is what is known of each hidden layer. ValueError if
+    one network has more than ``max_regions``. With ``progress`` a bar appears if it takes more than two seconds.
     """
     xp, K, passed = a.xp, a.K, []
     hidden: Iterable[NDArray] = layers[:-1]
