@@ -9,6 +9,7 @@ from support.oracle import assert_agrees, exact
 
 from tinymlp import (
     MLP,
+    Ensemble,
     Line,
     argmax_changes,
     crosscheck,
@@ -54,13 +55,16 @@ def test_along_refuses_what_is_no_line():
     """Catches: broadcasting where a point is due."""
     net = MLP([3, 4, 1])
     for origin, direction, match in [
-        ([1, 2], [1, 2, 3], r"origin has shape \(2,\): give 3 finite"),
+        ([1, 2], [1, 2, 3], r"origin has shape \(2,\): give 3 numbers, one for each input"),
         ([1, 2, 3], 1.0, r"direction has shape \(\)"),
-        ([1, 2, np.nan], [1, 2, 3], "origin"),
+        ([1, 2, np.nan], [1, 2, 3], "origin holds nan: give finite numbers"),
+        ("here", [1, 2, 3], "origin is 'here': give 3 numbers"),
         ([1, 2, 3], [0, 0, 0], "direction is zero"),
     ]:
         with pytest.raises(ValueError, match=match):
             net.along(origin, direction)
+        with pytest.raises(ValueError, match=match):
+            Line(net, origin, direction)
 
 
 def test_a_network_of_one_input_is_on_a_line():
@@ -71,6 +75,16 @@ def test_a_network_of_one_input_is_on_a_line():
     assert on_line(line) is line
     with pytest.raises(ValueError, match=r"net has 2 inputs: give a line through them, such as net\.along"):
         on_line(MLP([2, 3, 1]))
+    for wrong in ("net", [net], Ensemble([1, 3, 1], [0])):
+        for door in (on_line, find_regions, extract_outputs, argmax_changes):
+            with pytest.raises(TypeError, match=r"net is of type \w+: give one MLP, or a Line through one"):
+                door(wrong)
+    with pytest.raises(TypeError, match="net is of type str"):
+        extract_segments("net")
+    with pytest.raises(ValueError, match="net has 2 inputs"):
+        detect_segments(MLP([2, 3, 1]), (0, 1))
+    with pytest.raises(ValueError, match="net has 2 inputs"):
+        crosscheck(MLP([2, 3, 1]), (0, 1))
 
 
 def lines(kind, seed):

@@ -357,3 +357,13 @@ def test_start_and_stop_are_exact(interval):
         for part in (regions, clipped):
             assert part.edge_errors[[0, -1]].tolist() == [0, 0]
         assert regions.edges[[0, -1]].tolist() == list(interval)
+
+
+def test_limits_that_are_none():
+    """Catches: NumPy's words for an argument of ours; a "no" taken for yes."""
+    for function in (find_regions, extract_segments):
+        for bad in (0, -1, "many", None):
+            with pytest.raises(ValueError, match=r"max_regions is .*: give a number of regions, 1 or more"):
+                function(absolute(), (0, 1), max_regions=bad)
+        with pytest.raises(ValueError, match="progress is 'no': give True or False"):
+            function(absolute(), (0, 1), progress="no")

@@ -57,7 +57,7 @@ def crosscheck(
     f = extract_segments(net, (min(start, x[0]), max(stop, x[-1])))  # rounding may put an end of the grid outside
     hats = find_hats(f.breakpoints, x)
     changes, prediction_errors = sum_hats(f, x, hats)
-    line_64 = on_line(net.to("cpu").astype(np.float64))
+    line_64 = on_line(net).to("cpu").astype(np.float64)
     bounds = prediction_errors + rounding_bound(line_64, x, np.dtype(dtype))
     bounds_64 = prediction_errors + rounding_bound(line_64, x, np.dtype(np.float64))
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from ..interval import Interval, check_interval, takes_interval
-from ..network.line import Line
+from ..network.line import Line, on_line
 from ..network.mlp import MLP
 
 __all__ = ["Detection", "detect_segments", "find_transitions"]
@@ -104,7 +104,7 @@ def detect_segments(
             f"{points} points on ({start}, {stop}) are too close for {np.dtype(dtype)}: some round to the same x"
         )
     with np.errstate(all="ignore"):
-        y = net.to("cpu").astype(dtype)(x) if isinstance(net, MLP | Line) else np.asarray(net(points_x), dtype)
+        y = on_line(net).to("cpu").astype(dtype)(x) if isinstance(net, MLP | Line) else np.asarray(net(points_x), dtype)
     if y.shape != x.shape:
         raise ValueError(f"net gives shape {y.shape} for x of shape {x.shape}: the detector needs one output")
     bad = ~np.isfinite(y)

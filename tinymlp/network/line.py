@@ -15,13 +15,18 @@ class Line:
     """A network on the line origin + t * direction: a function of the one number t.
 
     It is accepted wherever a network of one input is, and proofs are about these very numbers: input i starts as
-    direction_i t + origin_i, and nothing is multiplied into the weights. Make one with `MLP.along`.
+    direction_i t + origin_i, and nothing is multiplied into the weights. `MLP.along` makes one.
 
     Attributes
     ----------
     net : MLP
     origin, direction : array, (inputs,)
-        float64, finite; the direction is not zero.
+        float64.
+
+    Raises
+    ------
+    ValueError
+        If their shapes do not fit, a number is not finite, or the direction is zero.
 
     Examples
     --------
@@ -35,6 +40,22 @@ class Line:
     origin: NDArray
     direction: NDArray
 
+    def __post_init__(self) -> None:
+        inputs = self.net.sizes[0]
+        for name in ("origin", "direction"):
+            values = getattr(self, name)
+            try:
+                point = np.array(values, np.float64)
+            except (TypeError, ValueError) as error:
+                raise ValueError(f"{name} is {values!r}: give {inputs} numbers, one for each input") from error
+            if point.shape != (inputs,):
+                raise ValueError(f"{name} has shape {point.shape}: give {inputs} numbers, one for each input")
+            if not np.isfinite(point).all():
+                raise ValueError(f"{name} holds {point[~np.isfinite(point)][0]}: give finite numbers")
+            object.__setattr__(self, name, point)
+        if not self.direction.any():
+            raise ValueError("direction is zero: give the difference of two points")
+
     @property
     def sizes(self) -> tuple[int, ...]:
         """Those of the network, with the one input t."""
@@ -44,6 +65,11 @@ class Line:
     def dtype(self) -> np.dtype:
         """That of the network's parameters."""
         return self.net.dtype
+
+    @property
+    def device(self) -> str:
+        """Where the network's parameters are."""
+        return self.net.device
 
     @property
     def start(self) -> NDArray:
@@ -70,6 +96,8 @@ class Line:
 
 def on_line(net: MLP | Line) -> Line:
     """A network of one input is itself on the line from origin 0 with direction 1; ValueError if it has several."""
+    if not isinstance(net, MLP | Line):
+        raise TypeError(f"net is of type {type(net).__name__}: give one MLP, or a Line through one")
     if net.sizes[0] != 1:
         raise ValueError(
             f"net has {net.sizes[0]} inputs: give a line through them, such as net.along(origin, direction)"

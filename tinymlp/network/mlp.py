@@ -182,17 +182,7 @@ class MLP:
         """
         from .line import Line  # which stands on this module
 
-        points = []
-        for name, values in (("origin", origin), ("direction", direction)):
-            point = np.array(values, np.float64)
-            if point.shape != (self.sizes[0],) or not np.isfinite(point).all():
-                raise ValueError(
-                    f"{name} has shape {point.shape}: give {self.sizes[0]} finite numbers, one for each input"
-                )
-            points.append(point)
-        if not points[1].any():
-            raise ValueError("direction is zero: give the difference of two points")
-        return Line(self, *points)
+        return Line(self, origin, direction)  # type: ignore[arg-type]  # it makes arrays of them
 
     @property
     def weights(self) -> list[NDArray]:

@@ -51,9 +51,9 @@ def argmax_changes(net: MLP | Line, interval: Interval | None = None) -> list[Ch
     ValueError
         If the network has one output only; and as `find_regions`.
     """
-    if net.sizes[-1] < 2:
+    line = on_line(net).to("cpu")
+    if line.sizes[-1] < 2:
         raise ValueError("net has 1 output: a winner needs two or more")
-    line = on_line(net.to("cpu"))
     regions = find_regions(line, interval)
     *_, ends = windows(regions, _undecided(regions))
     if not ends:

@@ -1,6 +1,7 @@
 """extract_segments(): the straight segments of a network, or of many at once."""
 
 from dataclasses import dataclass
+from operator import index
 from typing import overload
 
 import numpy as np
@@ -98,7 +99,7 @@ def extract_segments(
     >>> extract_segments(hat, (-0.5, 5), rational=True).boundaries[1].fraction
     Fraction(1, 1)
     """
-    outputs = net.sizes[-1]
+    outputs = net.sizes[-1] if isinstance(net, Ensemble) else on_line(net).sizes[-1]
     if outputs != 1:
         raise ValueError(f"net has {outputs} outputs: segments need exactly one; extract_outputs takes several")
     if isinstance(net, Ensemble):
@@ -119,8 +120,8 @@ def extract_outputs(
 
     All have the same boundaries. What is visible in one output may be cancelled or unheard in another.
     """
-    interval = check_arguments(net, interval)
-    line = on_line(net.to("cpu"))
+    line = on_line(net).to("cpu")
+    interval = check_arguments(net, interval, max_regions, progress)
     layers = exact_layers(line.net)
     regions = regions_on(line, layers, interval, rational, max_regions, progress)
     return [label_boundaries(line, layers, regions, output, rational) for output in range(net.sizes[-1])]
@@ -167,7 +168,7 @@ class EnsembleSegments:
 
     def __getitem__(self, k: int) -> PiecewiseLinear:
         """Network k by itself, with its owners."""
-        network = self._networks[k]
+        network = self._networks[index(k)]
         return network if isinstance(network, PiecewiseLinear) else network[0][network[1]]
 
     def __call__(self, x: ArrayLike) -> NDArray:
@@ -238,7 +239,7 @@ def _extract_ensemble(
 ) -> EnsembleSegments:
     """As many networks as fit in one walk; those of which it leaves a doubt one by one."""
     like = ensemble.nets[0]
-    start, interval = on_line(like).start, check_arguments(like, interval)
+    start, interval = on_line(like).start, check_arguments(like, interval, max_regions, progress)
     params = devices.move(ensemble.params, "cpu")
     broken = np.flatnonzero(~np.isfinite(params).all(axis=1)).tolist()
     if broken:

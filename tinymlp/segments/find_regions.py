@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ..arguments import check_flag, check_number
 from ..interval import REAL_LINE, Interval, check_interval, takes_interval
 from ..network.line import Line, on_line
 from ..network.mlp import MLP
@@ -192,8 +193,8 @@ def find_regions(
     OverflowError
         If a boundary, or a slope or an intercept of the output, exceeds float64.
     """
-    interval = check_arguments(net, interval)
-    line = on_line(net.to("cpu"))
+    line = on_line(net).to("cpu")
+    interval = check_arguments(net, interval, max_regions, progress)
     return regions_on(line, exact_layers(line.net), interval, rational, max_regions, progress)
 
 
@@ -229,8 +230,10 @@ def regions_on(
     return regions
 
 
-def check_arguments(net: MLP | Line, interval: Interval | None) -> Interval:
-    """(start, stop) as floats; ValueError if they are no interval, or the network will not do."""
+def check_arguments(net: MLP | Line, interval: Interval | None, max_regions: int, progress: bool) -> Interval:
+    """(start, stop) as floats; ValueError if they are no interval, or another argument will not do."""
+    check_number("max_regions", max_regions, lambda m: m >= 1, "a number of regions, 1 or more")
+    check_flag("progress", progress)
     start, stop = REAL_LINE if interval is None else check_interval(interval, infinite=True)
     if net.dtype.itemsize > 8:
         raise ValueError(f"net has {net.dtype} weights, which float64 cannot hold: use net.astype(np.float64)")
