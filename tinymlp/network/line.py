@@ -90,8 +90,9 @@ class Line:
         return Line(self.net.astype(dtype), self.origin, self.direction)
 
     def to(self, device: str) -> "Line":
-        """The same line through the network on that device."""
-        return Line(self.net.to(device), self.origin, self.direction)
+        """This line through the network on that device: itself if the network is there, else a new one."""
+        net = self.net.to(device)
+        return self if net is self.net else Line(net, self.origin, self.direction)
 
 
 def on_line(net: MLP | Line) -> Line:

@@ -99,9 +99,9 @@ def extract_segments(
     >>> extract_segments(hat, (-0.5, 5), rational=True).boundaries[1].fraction
     Fraction(1, 1)
     """
-    outputs = net.sizes[-1] if isinstance(net, Ensemble) else on_line(net).sizes[-1]
-    if outputs != 1:
-        raise ValueError(f"net has {outputs} outputs: segments need exactly one; extract_outputs takes several")
+    net = net if isinstance(net, Ensemble) else on_line(net)
+    if net.sizes[-1] != 1:
+        raise ValueError(f"net has {net.sizes[-1]} outputs: segments need exactly one; extract_outputs takes several")
     if isinstance(net, Ensemble):
         return _extract_ensemble(net, interval, rational, max_regions, progress)
     return extract_outputs(net, interval, rational=rational, max_regions=max_regions, progress=progress)[0]

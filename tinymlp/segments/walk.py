@@ -100,7 +100,6 @@ def walk(
             a.push(layer)  # step 1
 
             begin, zero = a.signs()  # step 2; (units, N)
-            H, N = begin.shape
             end = begin[:, 1:]  # the right end of a region is the left end of the next
             if zero is not None:
                 begin, end, zero = _look_inside(begin, zero, a.last)
@@ -108,27 +107,16 @@ def walk(
             if len(a.last) > 1:
                 turns[:, a.last[:-1]] = False  # from the stop of one interval to the start of the next
             if equal:
-                turns[equal[l].original != np.arange(H)] = False
-            unit, region = xp.divmod(turns.reshape(-1).nonzero()[0], N - 1)
+                turns[equal[l].original != np.arange(len(layer[0]))] = False
+            unit, region = xp.divmod(turns.reshape(-1).nonzero()[0], turns.shape[1])
             x = a.crossings(unit, region)
 
-            order = xp.lexsort((x, region) if xp is np else xp.stack([x, region]))  # step 3
-            place = order.argsort()
-            place += region
-            place += 1
-            parts = xp.bincount(region, minlength=N)
-            parts += 1
-            if K > 1:  # rows of equally many
-                crossings = xp.bincount(region // (N // K), minlength=K)
-                fill = crossings.max() - crossings
-                parts[a.last] += fill
-                place += (fill.cumsum() - fill).take(region // (N // K))
+            place, parts = _place(xp, x, region, a.last, begin.shape[1], K)  # step 3
             parent = _repeat(xp, parts)
-            count = len(parent)
-            if count // K - 1 > max_regions:
+            if len(parent) // K - 1 > max_regions:
                 raise ValueError(
-                    f"after layer {l} there are {count // K - 1:,} regions, more than max_regions={max_regions:,}: "
-                    "choose a smaller interval, or allow more"
+                    f"after layer {l} there are {len(parent) // K - 1:,} regions, more than max_regions="
+                    f"{max_regions:,}: choose a smaller interval, or allow more"
                 )
             a.cut(place, parent)
             if len(a.last) == 1:
@@ -136,14 +124,12 @@ def walk(
             else:
                 a.last = parts.cumsum()[a.last] - 1
 
-            switches = xp.zeros((count, -(-H // 8) * 8), bool)  # step 4
-            switches[place, unit] = True
-            if zero is None and len(a.last) == K:
-                switches[:: count // K, :H] = begin[:, :: N // K].T
+            if zero is None and len(a.last) == K:  # step 4
+                starts, states = slice(None, None, len(parent) // K), begin[:, :: begin.shape[1] // K]
             else:  # a region need not begin as the one before it ends
                 begin[:, 1:] ^= begin[:, :-1] ^ turns
-                switches[parts.cumsum() - parts, :H] = begin.T
-            on = _toggle(xp, switches, K)[:H]
+                starts, states = parts.cumsum() - parts, begin
+            on = _toggle(xp, states, starts, unit, place, len(parent), K)
             if zero is not None:
                 zero = zero.take(parent, axis=1)
             if equal:
@@ -267,6 +253,22 @@ def _look_inside(on: NDArray, zero: NDArray, last: NDArray) -> tuple[NDArray, ND
     return begin, end, lines
 
 
+def _place(xp: ModuleType, x: NDArray, region: NDArray, last: NDArray, N: int, K: int) -> tuple[NDArray, NDArray]:
+    """Where the part that begins at each crossing will stand; and into how many parts each of the N columns is cut."""
+    place = xp.lexsort((x, region) if xp is np else xp.stack([x, region])).argsort()  # in order of regions, then of x
+    place += region
+    place += 1
+    parts = xp.bincount(region, minlength=N)
+    parts += 1
+    if K > 1:  # fill rows that are shorter than the longest
+        network = region // (N // K)
+        crossings = xp.bincount(network, minlength=K)
+        fill = crossings.max() - crossings
+        parts[last] += fill
+        place += (fill.cumsum() - fill).take(network)
+    return place, parts
+
+
 def _repeat(xp: ModuleType, parts: NDArray) -> NDArray:
     """0, 1, 2, ... each as often as it has parts, one or more."""
     if xp is np:
@@ -276,17 +278,23 @@ def _repeat(xp: ModuleType, parts: NDArray) -> NDArray:
     return parent.cumsum()
 
 
-def _toggle(xp: ModuleType, switches: NDArray, K: int) -> NDArray:
-    """States (units, N) from where units switch (N, units), row by row; units are a multiple of eight.
+def _toggle(
+    xp: ModuleType, states: NDArray, starts: NDArray | slice, unit: NDArray, place: NDArray, N: int, K: int
+) -> NDArray:
+    """On or off, (units, N): states at the columns ``starts``, and units that switch at places; row by row.
 
-    Eight bool side by side are read as one number, so that an exclusive or takes eight units further.
+    Units stand side by side, and eight bool are read as one number, so that an exclusive or takes eight units further.
     """
+    H = len(states)
+    switches = xp.zeros((N, -(-H // 8) * 8), bool)
+    switches[place, unit] = True
+    switches[starts, :H] = states.T
+    rows = switches.reshape(K, N // K, -1)
     if xp is np:
-        eights = switches.view(np.uint64).reshape(K, len(switches) // K, -1)
+        eights = rows.view(np.uint64)
         np.bitwise_xor.accumulate(eights, axis=1, out=eights)
-        return switches.T.copy()
-    rows = switches.reshape(K, len(switches) // K, -1)
-    return (xp.cumsum(rows, axis=1, dtype=np.int8) & 1 > 0).reshape(switches.shape).T.copy()
+        return switches.T[:H].copy()
+    return (xp.cumsum(rows, axis=1, dtype=np.int8) & 1 > 0).reshape(switches.shape).T[:H].copy()
 
 
 def _keep_freed_memory() -> None:
