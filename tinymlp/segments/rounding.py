@@ -216,7 +216,7 @@ class ReachBounds(Float64):
     def __init__(self, start: NDArray, ends: Sequence[float], negative_slope: float, K: int = 1, xp: ModuleType = np):
         super().__init__(start, ends, negative_slope, K, xp)
         self.edge_errors, self.doubtful = xp.zeros(2 * K), xp.zeros(K, bool)
-        self._fill = xp.arange(2 * K) % 2 == 1
+        self._stops = xp.arange(2 * K) % 2 == 1
         self._reach = abs(self.active[:, :K].real) + 1j * abs(self.active[:, :K].imag)  # (units + 1, K): R
         self._operations = 0
         if self.infinite:  # whether p can be other than 0, at the start and at the stop
@@ -262,7 +262,7 @@ class ReachBounds(Float64):
         if first == -np.inf:
             bound[:, :, 0] = start
         if last == np.inf:
-            bound[...] = xp.where(self._fill.reshape(self.K, -1), stop[:, :, None], bound)
+            bound[...] = xp.where(self._stops.reshape(self.K, -1), stop[:, :, None], bound)
 
     def crossings(self, unit: NDArray, region: NDArray) -> NDArray:
         """As `Float64.crossings`; one from outside its region is put at an edge, which makes its network doubtful."""
@@ -275,11 +275,11 @@ class ReachBounds(Float64):
     def cut(self, place: NDArray, parent: NDArray) -> None:
         """As `Float64.cut`; a network with edges that are not apart becomes doubtful."""
         super().cut(place, parent)
-        self._fill, self.edge_errors = self._fill.take(parent), self.edge_errors.take(parent)
+        self._stops, self.edge_errors = self._stops.take(parent), self.edge_errors.take(parent)
         self.edge_errors[place] = self._x_errors
         errors = 4 * self.edge_errors
         apart = (self.edges + errors)[:-1] < (self.edges - errors)[1:]
-        apart |= self._fill[:-1]
+        apart |= self._stops[:-1]
         if not apart.all():
             self.doubtful[(~apart).nonzero()[0] // (len(parent) // self.K)] = True
 
@@ -301,4 +301,4 @@ class ReachBounds(Float64):
 
     def wide(self) -> NDArray:
         """Which columns are regions, and not stops, (N,), bool."""
-        return ~self._fill
+        return ~self._stops
