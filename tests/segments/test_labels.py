@@ -8,7 +8,7 @@ from support.networks import one_output
 from support.oracle import assert_agrees, column, exact
 
 import tinymlp.segments.labels
-from tinymlp import MLP, extract_outputs, extract_segments
+from tinymlp import MLP, extract_segments, find_regions
 from tinymlp.network.line import on_line
 from tinymlp.segments.find_regions import exact_layers
 from tinymlp.segments.integers import Integers
@@ -130,13 +130,13 @@ def test_jumps_of_known_patterns():
     decided = 0
     for seed in range(10):
         net = MLP([1, 6, 6, 2], negative_slope=(0.0, 0.1)[seed % 2], seed=seed, dtype=np.float64)
-        for output in (0, 1):
-            f = extract_outputs(net, (-4, 4))[output]
-            truth = exact(one_output(net, output), (-4, 4))
-            line, states = on_line(net), f.regions.states
-            patterns = [np.concatenate([s[:, :-1], s[:, 1:]], axis=1) > 0 for s in states]
-            for rational in (False, True):
-                jumps, errors, visible = decide_jumps(line, exact_layers(net), patterns, output, rational)
+        regions = find_regions(net, (-4, 4))
+        patterns = [np.concatenate([s[:, :-1], s[:, 1:]], axis=1) > 0 for s in regions.states]
+        wanted = np.ones((2, len(regions.boundaries)), bool)
+        for rational in (False, True):
+            found = decide_jumps(on_line(net), exact_layers(net), patterns, wanted, rational)
+            for output, (jumps, errors, visible) in enumerate(zip(*found, strict=True)):
+                truth = exact(one_output(net, output), (-4, 4))
                 assert visible.tolist() == [label == "visible" for label in truth.labels]
                 for jump, error, left, right in zip(jumps, errors, truth.slopes, truth.slopes[1:], strict=False):
                     assert abs(Fraction(float(jump)) - (right - left)) <= Fraction(float(error))

@@ -124,7 +124,7 @@ def extract_outputs(
     interval = check_arguments(net, interval, max_regions, progress)
     layers = exact_layers(line.net)
     regions = regions_on(line, layers, interval, rational, max_regions, progress)
-    return [label_boundaries(line, layers, regions, output, rational) for output in range(net.sizes[-1])]
+    return label_boundaries(line, layers, regions, rational)
 
 
 @dataclass(frozen=True, eq=False)
@@ -255,7 +255,7 @@ def _extract_ensemble(
         for k in np.flatnonzero(~rows.doubtful).tolist():
             if rows.undecided[k]:
                 line = on_line(like.with_params(params[begin + k]))
-                networks[begin + k] = label_boundaries(line, exact_layers(line.net), rows.read(k), 0)
+                (networks[begin + k],) = label_boundaries(line, exact_layers(line.net), rows.read(k))
             else:
                 networks[begin + k] = rows, k
     bar = tqdm(networks, "one by one", unit="network", delay=2, leave=False, disable=not progress)

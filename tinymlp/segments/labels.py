@@ -29,37 +29,44 @@ __all__ = ["decide_jumps", "find_heard_units", "is_visible", "label_boundaries"]
 
 
 def label_boundaries(
-    line: Line, layers: Sequence[NDArray], regions: Regions, output: int, rational: bool = False
-) -> PiecewiseLinear:
-    """Label the boundaries for one output, and join the regions between breakpoints.
+    line: Line, layers: Sequence[NDArray], regions: Regions, rational: bool = False
+) -> list[PiecewiseLinear]:
+    """Label the boundaries for each output, and join its regions between breakpoints.
 
     ``layers`` are those of the line's network, as `exact_layers` gives them; with ``rational`` all is done in integers.
     """
-    slopes, errors = regions.slopes[output], regions.line_errors.real[output]
+    slopes, errors = regions.slopes, regions.line_errors.real  # (outputs, R)
     with np.errstate(over="ignore", invalid="ignore"):
-        changes, change_errors = np.diff(slopes), errors[1:] + errors[:-1]
+        changes, change_errors = np.diff(slopes), errors[:, 1:] + errors[:, :-1]  # (outputs, boundaries)
         visible = is_visible(changes, change_errors) & (not rational)
-    labels = np.where(visible, "visible", "unheard").astype("<U9")  # room for "cancelled"
-    rest = np.flatnonzero(~visible)
-    changes[rest] = change_errors[rest] = 0.0
+    open_ = ~visible
+    changes[open_] = change_errors[open_] = 0.0
+    rest = np.flatnonzero(open_.any(axis=0))
     if len(rest):
         before, after = ([state[:, k] > 0 for state in regions.states] for k in (rest, rest + 1))
-        heard = np.zeros(len(rest), bool)
-        for left, right, hears in zip(
-            before, after, find_heard_units(layers, line.net.negative_slope > 0, output, after), strict=True
-        ):
-            heard |= ((left != right) & hears).any(axis=0)
-        rest = rest[heard]
-        labels[rest] = "cancelled"
+        for output, row in enumerate(open_):
+            if row.any():
+                heard = find_heard_units(layers, line.net.negative_slope > 0, output, after)
+                owners = zip(before, after, heard, strict=True)
+                row[rest] &= np.any([((left != right) & hears).any(axis=0) for left, right, hears in owners], axis=0)
+        chosen = open_[:, rest].any(axis=0)
+        patterns = [np.concatenate(pair, axis=1)[:, np.tile(chosen, 2)] for pair in zip(before, after, strict=True)]
+        rest = rest[chosen]
     if len(rest):
-        patterns = [np.concatenate(pair, axis=1)[:, np.tile(heard, 2)] for pair in zip(before, after, strict=True)]
-        changes[rest], change_errors[rest], visible = decide_jumps(line, layers, patterns, output, rational)
-        labels[rest[visible]] = "visible"
+        wanted = open_[:, rest]
+        found = decide_jumps(line, layers, patterns, wanted, rational)
+        rows, columns = wanted.nonzero()
+        for values, decided in zip((changes, change_errors, visible), found, strict=True):
+            values[rows, rest[columns]] = decided[wanted]
     if not np.isfinite(changes).all():
         raise OverflowError(TOO_LARGE)
-    firsts = np.concatenate([[True], labels == "visible"])
-    lines = regions.lines[output, firsts]
-    return PiecewiseLinear(lines.real.copy(), lines.imag.copy(), regions, True, changes, change_errors, labels)
+    labels = np.where(visible, "visible", np.where(open_, "cancelled", "unheard"))
+    answers = []
+    for output, row in enumerate(visible):
+        lines = regions.lines[output, np.append(True, row)]
+        ends = changes[output], change_errors[output], labels[output]
+        answers.append(PiecewiseLinear(lines.real.copy(), lines.imag.copy(), regions, True, *ends))
+    return answers
 
 
 def is_visible(changes: NDArray, errors: NDArray) -> NDArray:
@@ -68,26 +75,30 @@ def is_visible(changes: NDArray, errors: NDArray) -> NDArray:
 
 
 def decide_jumps(
-    line: Line, layers: Sequence[NDArray], patterns: Sequence[NDArray], output: int, rational: bool = False
+    line: Line, layers: Sequence[NDArray], patterns: Sequence[NDArray], wanted: NDArray, rational: bool = False
 ) -> tuple[NDArray, NDArray, NDArray]:
-    """The jumps of slope between B patterns and B others, bounds on their errors, and which are not exactly 0; (B,).
+    """The jumps of slope between B patterns and B others, bounds on their errors, and which are not exactly 0.
 
-    ``patterns`` has for each hidden layer which units are on, (units, 2 B): left of the jumps, then right of them.
+    ``patterns`` has for each hidden layer which units are on, (units, 2 B): left of the jumps, then right of them. What
+    is returned is (outputs, B), and holds where ``wanted`` (outputs, B).
     """
-    B = patterns[0].shape[1] // 2
-    jumps, errors, visible = np.zeros(B), np.zeros(B), np.zeros(B, bool)
+    B = wanted.shape[1]
+    jumps, errors, visible = np.zeros(wanted.shape), np.zeros(wanted.shape), np.zeros(wanted.shape, bool)
     if not rational:
         a = _follow(DoubleDouble, line, layers, patterns)
-        p, low, T = a.lines.real[output], a.low.real[output], a.margins.real[output]
-        jumps = (p[B:] - p[:B]) + (low[B:] - low[:B])
-        errors = (1 + 8 * U) * (T[B:] + T[:B]) + 8 * U * (abs(jumps) + U * (abs(p[B:]) + abs(p[:B])))
+        p, low, T = a.lines.real, a.low.real, a.margins.real  # (outputs, 2 B)
+        jumps = (p[:, B:] - p[:, :B]) + (low[:, B:] - low[:, :B])
+        size = abs(p[:, B:]) + abs(p[:, :B])
+        errors = (1 + 8 * U) * (T[:, B:] + T[:, :B]) + 8 * U * (abs(jumps) + U * size)
         visible = abs(jumps) > errors
-    rest = np.flatnonzero(~visible)
+    rest = np.flatnonzero((wanted & ~visible).any(axis=0))
     if len(rest):
         exact = _follow(Integers, line, layers, [on[:, np.append(rest, rest + B)] for on in patterns])
-        before, after = exact.p[output].reshape(2, -1)
-        jumps[rest], visible[rest] = nearest(after - before, 1 << exact.bits), before != after
-        errors[rest] = visible[rest] * (U * abs(jumps[rest]) + 2.0**-1074)
+        output, column = (wanted & ~visible)[:, rest].nonzero()
+        difference = (exact.p[:, len(rest) :] - exact.p[:, : len(rest)])[output, column]
+        where = output, rest[column]
+        jumps[where], visible[where] = nearest(difference, 1 << exact.bits), difference != 0
+        errors[where] = visible[where] * (U * abs(jumps[where]) + 2.0**-1074)
     return jumps, errors, visible
 
 
