@@ -73,8 +73,7 @@ def detect_segments(
     ----------
     net : MLP, Line or callable
         A network with one input and one output, or a line through one with several inputs, computed in ``dtype``; or a
-        function of x, such as a
-        `PiecewiseLinear`, whose values are rounded to ``dtype``.
+        function of x, such as a `PiecewiseLinear`, whose values are rounded to ``dtype``.
     interval : (start, stop)
         In units of x.
     points : int

@@ -17,12 +17,7 @@ def count_parameters(sizes: Sequence[int]) -> int:
 
 def layer_views(flat: NDArray, sizes: Sequence[int]) -> list[NDArray]:
     """The matrices [W | b], each (out, in + 1), that lie one after the other in a flat vector (P,)."""
-    views, k = [], 0
-    for inputs, outputs in pairwise(sizes):
-        size = outputs * (inputs + 1)
-        views.append(flat[k : k + size].reshape(outputs, inputs + 1))
-        k += size
-    return views
+    return [layer[0] for layer in stacked_layers(flat[None], sizes)]
 
 
 def check_sizes(sizes: Sequence[int]) -> tuple[int, ...]:

@@ -203,9 +203,14 @@ class _Rows:
     doubtful: NDArray  # (K,), bool: rounding could have decided something
     undecided: NDArray  # (K,), bool: a label could be another
 
+    @property
+    def width(self) -> int:
+        """How many columns a row has."""
+        return len(self.visible) // len(self.regions)
+
     def starts(self, k: int) -> NDArray:
         """The columns of network k, and that of its stop."""
-        return k * (len(self.visible) // len(self.regions)) + np.arange(self.regions[k] + 1)
+        return k * self.width + np.arange(self.regions[k] + 1)
 
     def read(self, k: int) -> Regions:
         """The regions of network k."""
@@ -222,14 +227,13 @@ class _Rows:
 
     def table(self) -> NDArray:
         """The segments of networks of which all is known, (6, n): network, number, x, jump there, slope, intercept."""
-        K, C = len(self.regions), len(self.visible) // len(self.regions)
-        segment = self.visible.reshape(K, C).copy()
+        segment = self.visible.reshape(-1, self.width).copy()
         segment[:, 0] = True
         segment[self.doubtful | self.undecided] = False
         network, column = segment.nonzero()
         number = (segment.cumsum(axis=1) - 1)[network, column]
         x, changes, lines = (
-            a.reshape(K, C)[network, column] for a in (self.found.edges, self.changes, self.found.lines)
+            a.reshape(segment.shape)[network, column] for a in (self.found.edges, self.changes, self.found.lines)
         )
         return np.array([network, number, x, changes, lines.real, lines.imag])
 

@@ -210,8 +210,8 @@ def regions_on(
 
     if rational:
         a, regions = run(Integers, interval)
-        edges = np.flatnonzero(a.wide())[1:]
-        return replace(regions, fractions=[Fraction(*edge) for edge in zip(a.n[edges], a.d[edges], strict=True)])
+        inner = regions.columns[1:]
+        return replace(regions, fractions=[Fraction(*edge) for edge in zip(a.n[inner], a.d[inner], strict=True)])
 
     shallow = len(layers) - 1 <= SHALLOW
     for arithmetic in (ReachBounds, RunningBounds)[not shallow :]:
@@ -224,7 +224,8 @@ def regions_on(
     for finer in (DoubleDouble, Integers):
         if regions.doubtful.any():
             first, after, ends = windows(regions, regions.doubtful)
-            regions = _replace(regions, first, after, *run(finer, ends, equal))
+            a, new = run(finer, ends, equal)
+            regions = _replace(regions, first, after, new, a.last)
     if not np.isfinite(regions.lines).all():
         raise OverflowError(TOO_LARGE)
     return regions
@@ -277,12 +278,12 @@ def windows(regions: Regions, chosen: NDArray) -> tuple[NDArray, NDArray, list[f
     return first, after, np.stack([x[first], x[after + 1]], axis=1).ravel().tolist()
 
 
-def _replace(regions: Regions, first: NDArray, after: NDArray, a: Any, new: Regions) -> Regions:
-    """The regions, with each run replaced by those that an arithmetic found in the window about it.
+def _replace(regions: Regions, first: NDArray, after: NDArray, new: Regions, last: NDArray) -> Regions:
+    """The regions, with each run replaced by the new ones in the window about it, which ends at a column of ``last``.
 
     The first region of a window is a part of the region before the run, and the last one of that after it.
     """
-    found = a.wide().cumsum()[a.last]  # regions up to the end of each window
+    found = np.searchsorted(new.columns, last)  # new regions up to the end of each window
     kept, count = [], len(regions.doubtful)
     sure, begin = 0, 0  # the first region after the last run, and the first of the next window
     for i, j, end in zip(first.tolist(), after.tolist(), found.tolist(), strict=True):

@@ -47,7 +47,27 @@ def g(n: int) -> float:
     return n * U / (1 - n * U)
 
 
-class RunningBounds(Float64):
+class _Bounded(Float64):
+    """What both kinds of bounds have: errors of edges, and which columns are stops, regions of no width."""
+
+    _x_errors: NDArray  # (crossings,): bounds on the errors of those that were found last
+
+    def __init__(self, start: NDArray, ends: Sequence[float], negative_slope: float, K: int = 1, xp: ModuleType = np):
+        super().__init__(start, ends, negative_slope, K, xp)
+        self.edge_errors, self._stops = xp.zeros(len(ends)), xp.arange(len(ends)) % 2 == 1
+
+    def cut(self, place: NDArray, parent: NDArray) -> None:
+        """As `Float64.cut`."""
+        super().cut(place, parent)
+        self._stops, self.edge_errors = self._stops.take(parent), self.edge_errors.take(parent)
+        self.edge_errors[place] = self._x_errors
+
+    def wide(self) -> NDArray:
+        """Which columns are regions, and not stops, (N,), bool."""
+        return ~self._stops
+
+
+class RunningBounds(_Bounded):
     """Float64 with bounds. A bound on a line is complex, too: that on p, and i times that on q.
 
     Attributes
@@ -64,8 +84,7 @@ class RunningBounds(Float64):
 
     def __init__(self, start: NDArray, ends: Sequence[float], negative_slope: float, K: int = 1, xp: ModuleType = np):
         super().__init__(start, ends, negative_slope, K, xp)
-        self.edge_errors = xp.zeros(len(ends))
-        self.doubtful, self._stops = xp.zeros(len(ends), bool), xp.arange(len(ends)) % 2 == 1
+        self.doubtful = xp.zeros(len(ends), bool)
         size = abs(self.active.view(float))
         self._carried = xp.where(size > 0, xp.maximum(g(len(start) + 5) * size, TINY), 0.0).view(complex)  # c
 
@@ -147,9 +166,7 @@ class RunningBounds(Float64):
     def cut(self, place: NDArray, parent: NDArray) -> None:
         """As `Float64.cut`; regions whose edges are not apart become doubtful."""
         super().cut(place, parent)
-        self._stops, self.doubtful = self._stops.take(parent), self.doubtful.take(parent)
-        self.edge_errors = self.edge_errors.take(parent)
-        self.edge_errors[place] = self._x_errors
+        self.doubtful = self.doubtful.take(parent)
         # four times the errors: so the middle of a region that is left is well inside the true one
         apart = self._shifted(4)[:-1] < self._shifted(-4)[1:]
         if not (apart | self._stops[:-1]).all():
@@ -192,12 +209,8 @@ class RunningBounds(Float64):
         bounded = self.xp.isfinite(self.margins).all(axis=0)
         return Columns(self.edges, self.edge_errors, self.lines, self.margins, self.doubtful | ~(bounded | self._stops))
 
-    def wide(self) -> NDArray:
-        """Which columns are regions, and not stops, (N,), bool."""
-        return ~self._stops
 
-
-class ReachBounds(Float64):
+class ReachBounds(_Bounded):
     """Float64 with one bound per unit for all regions: quick, coarse, and the verdict is on whole networks.
 
     The reach of a unit is what the layers would make of its line if each weight were replaced by its absolute value and
@@ -215,8 +228,7 @@ class ReachBounds(Float64):
 
     def __init__(self, start: NDArray, ends: Sequence[float], negative_slope: float, K: int = 1, xp: ModuleType = np):
         super().__init__(start, ends, negative_slope, K, xp)
-        self.edge_errors, self.doubtful = xp.zeros(2 * K), xp.zeros(K, bool)
-        self._stops = xp.arange(2 * K) % 2 == 1
+        self.doubtful = xp.zeros(K, bool)
         self._reach = abs(self.active[:, :K].real) + 1j * abs(self.active[:, :K].imag)  # (units + 1, K): R
         self._operations = 0
         if self.infinite:  # whether p can be other than 0, at the start and at the stop
@@ -275,8 +287,6 @@ class ReachBounds(Float64):
     def cut(self, place: NDArray, parent: NDArray) -> None:
         """As `Float64.cut`; a network with edges that are not apart becomes doubtful."""
         super().cut(place, parent)
-        self._stops, self.edge_errors = self._stops.take(parent), self.edge_errors.take(parent)
-        self.edge_errors[place] = self._x_errors
         errors = 4 * self.edge_errors
         apart = (self.edges + errors)[:-1] < (self.edges - errors)[1:]
         apart |= self._stops[:-1]
@@ -298,7 +308,3 @@ class ReachBounds(Float64):
         C = len(self.edges) // self.K
         margins, doubtful = self.margins.repeat(C, axis=1), self.doubtful | ~self.xp.isfinite(self.margins).all(axis=0)
         return Columns(self.edges, self.edge_errors, self.lines, margins, doubtful.repeat(C))
-
-    def wide(self) -> NDArray:
-        """Which columns are regions, and not stops, (N,), bool."""
-        return ~self._stops

@@ -39,7 +39,6 @@ __all__ = [
     "EqualUnits",
     "Float64",
     "PassedLayer",
-    "by_network",
     "gains",
     "product",
     "walk",
@@ -226,12 +225,12 @@ def product(layer: NDArray, active: NDArray) -> NDArray:
         return layer[0].dot(active.view(float)).view(complex)
     if isinstance(active, np.ndarray):
         lines = np.empty((out, active.shape[1]), complex)
-        np.matmul(layer, by_network(active, K), out=by_network(lines, K))
+        np.matmul(layer, _by_network(active, K), out=_by_network(lines, K))
         return lines
-    return (layer @ by_network(active, K)).transpose(1, 0, 2).reshape(out, -1).view(complex)
+    return (layer @ _by_network(active, K)).transpose(1, 0, 2).reshape(out, -1).view(complex)
 
 
-def by_network(lines: NDArray, K: int) -> NDArray:
+def _by_network(lines: NDArray, K: int) -> NDArray:
     """Complex lines (units, N) as real matrices (K, units, 2 N / K), p and q of a column side by side; a view."""
     return lines.view(float).reshape(len(lines), K, -1).transpose(1, 0, 2)
 
