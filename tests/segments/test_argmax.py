@@ -83,6 +83,42 @@ def test_outputs_that_differ_by_less_than_rounding():
     assert fooled > 10
 
 
+def test_outputs_that_tie_at_a_number():
+    """Catches: the rounding of p x + q forgotten where the lines themselves are known to 30 digits.
+
+    A region of width 2^-60 is done in double-double; at its right end, exactly 3, outputs of this family tie.
+    """
+    e = 2.0**-30
+    p0, p1, q0, q1 = map(
+        float.fromhex,
+        ("0x1.f7fc0cba79482p+0", "0x1.f7fc0cba79483p+0", "0x1.6024938755736p+0", "0x1.6024938755733p+0"),
+    )
+    net = MLP.from_weights(
+        [[[1 + e], [1], [1]], [[0, 0, p0], [0, 0, p1]]], [[-(1 + 2 * e), -(1 + e), 0], [q0, q1]]
+    )
+    assert argmax_changes(net, (0.5, 4.999395953721464)) == [(3.0, 0, 1)]
+    rng = np.random.default_rng(0)
+    for _ in range(300):
+        p0, q0 = 1 + rng.random(2)
+        p1, x = np.nextafter(p0, 2), float(rng.integers(2, 5))
+        q1 = float(Fraction(q0) - Fraction(x) * (Fraction(p1) - Fraction(p0)))  # a multiple of 2^-52: no rounding
+        net = MLP.from_weights(
+            [[[1 + e], [1], [1]], [[0, 0, p0], [0, 0, p1]]], [[-(1 + 2 * e), -(1 + e), 0], [q0, q1]]
+        )
+        for stop in (x, x + rng.uniform(0.1, 3)):
+            truth = [(x, 0, 1)] if x < stop and q1 < q0 else []
+            assert argmax_changes(net, (0.5, stop)) == truth
+
+
+def test_outputs_beyond_float64():
+    """Catches: two values that overflow compared."""
+    net = MLP.from_weights([[[2.0], [1.0]]], [[-1e308, 1e307]])
+    assert argmax_changes(net, (0, 1.7e308)) == [(1.1e308, 1, 0)]
+    assert argmax_changes(MLP.from_weights([[[1.0], [1.5]]], [[1e308, 1e308]]), (1e308, 1.7e308)) == []
+    crossing = MLP.from_weights([[[2.0], [4.0]]], [[1.7e308, 0.0]])
+    assert argmax_changes(crossing, (0.5e308, 1.7e308)) == [(0.85e308, 0, 1)]
+
+
 def test_argmax_changes_on_the_whole_line():
     """Catches: infinity taken for a number; changes in the outermost regions missed."""
     net = MLP.from_weights([[[1], [-1]], [[1, 0], [0, 2], [0, 0]]], [[0, 0], [0, 0, 6]])  # x+, 2 x-, 6

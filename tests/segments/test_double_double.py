@@ -9,7 +9,7 @@ from support.walks import walked
 from tinymlp import MLP
 from tinymlp.segments.double_double import DoubleDouble, _product, two_product, two_sum
 from tinymlp.segments.integers import Integers
-from tinymlp.segments.rounding import RunningBounds
+from tinymlp.segments.rounding import TINY, RunningBounds
 
 INF = np.inf
 
@@ -90,6 +90,10 @@ def test_lines_and_edges_are_within_their_bounds(slope):
                 off = abs(exactly(high[i, j], low[i, j]) - Fraction(exact[i, j], 1 << b.bits))
                 assert off <= exactly(bound[i, j]) <= exactly(1 + abs(high[i, j])) * Fraction(2) ** -75
                 worst = max(worst, float(off / exactly(bound[i, j])) if bound[i, j] else 0.0)
+            given = a.rounded()
+            high, bound = (getattr(v, part) for v in (given.lines, given.line_errors))
+            for i, j in np.ndindex(high.shape):
+                assert abs(exactly(high[i, j]) - Fraction(exact[i, j], 1 << b.bits)) <= exactly(bound[i, j])
     assert compared > 6
     assert worst > 1e-5
 
@@ -101,6 +105,46 @@ def test_it_settles_what_float64_cannot():
     for net, doubt in ((near, False), (same, True)):
         assert walked(net, (0.0, 2.0), RunningBounds)[0].doubtful.any()
         assert walked(net, (0.0, 2.0), DoubleDouble)[0].doubtful.any() == doubt
+
+
+def lines_known_exactly(n):
+    """Double-double with one unit for each of n lines p x + q, known but for TINY, and these lines as fractions."""
+    rng = np.random.default_rng(1)
+    a = DoubleDouble(np.array([1, 1j]), (-100.0, 100.0), 0.3)
+    high = rng.uniform(0.5, 1, (n, 2)) * rng.choice([-1, 1], (n, 2))
+    low = high * rng.uniform(-1, 1, high.shape) * 2.0**-54
+    a.lines, a.low = high.view(complex).repeat(2, axis=1), low.view(complex).repeat(2, axis=1)
+    a.margins = np.full((n, 2), TINY * (1 + 1j))
+    a._sizes = abs(a.lines.view(float)).view(complex)
+    return a, [[exactly(h, l) for h, l in zip(*row, strict=True)] for row in zip(high, low, strict=True)]
+
+
+def test_what_a_crossing_loses():
+    """Catches: a bound on a crossing, or on a value near one, that lacks what is lost on the way."""
+    a, lines = lines_known_exactly(300)
+    x = a.crossings(np.arange(300), np.zeros(300, int))
+    for (p, q), edge, error in zip(lines, x, a._x_errors, strict=True):
+        assert abs(exactly(edge.real, edge.imag) + q / p) <= exactly(error) < Fraction(2) ** -90
+    for unit in range(300):
+        a.edges = np.array([x[unit]] * 2)
+        values, bound = a._look(slice(None))
+        p, q = lines[unit]
+        value, true = exactly(values[unit, 0]), p * exactly(x[unit].real, x[unit].imag) + q
+        assert abs(value - true) <= exactly(bound[unit, 0]) * (1 + Fraction(2) ** -50) < Fraction(2) ** -90
+
+
+def test_what_a_bend_loses():
+    """Catches: the rounding of gain times a line that is not bounded."""
+    a, lines = lines_known_exactly(300)
+    a.bend(np.zeros((300, 2), bool), np.arange(2))
+    gain, lost = Fraction(0.3), 0
+    for unit, (p, q) in enumerate(lines):
+        for part, true in (("real", p), ("imag", q)):
+            high, low, bound = (getattr(v[unit, 0], part) for v in (a.active, a._active_low, a._carried))
+            off = abs(exactly(high, low) - gain * true)
+            assert off <= exactly(bound) < Fraction(2) ** -100
+            lost += off > 0
+    assert lost > 300
 
 
 def test_windows():
@@ -124,7 +168,7 @@ def test_the_width_of_a_region_counts_low_parts():
     """Catches: a crossing between two edges of one high part that is taken to be known better than that."""
     a = DoubleDouble(np.array([1, 1j]), (0.0, 1.0), 0.0)
     a.edges = np.array([1 + 1e-17j, 1 + 9e-17j, 1 + 9e-17j, 3 - 1e-17j])
-    widths = a._width(np.array([0, 1, 2]))
+    widths = a._distance(a.edges[:-1], a.edges[1:])
     assert widths == pytest.approx([8e-17, 2 * 2.0**-100, 2 - 1e-16], rel=1e-9, abs=0)
 
 

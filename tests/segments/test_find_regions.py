@@ -15,7 +15,8 @@ from tinymlp import MLP, Ensemble, extract_segments, find_regions
 from tinymlp.segments.double_double import DoubleDouble
 from tinymlp.segments.find_regions import Regions, windows
 from tinymlp.segments.integers import Integers
-from tinymlp.segments.rounding import ReachBounds, RunningBounds
+from tinymlp.segments.reach_bounds import ReachBounds
+from tinymlp.segments.rounding import RunningBounds
 
 INF = np.inf
 
@@ -313,6 +314,36 @@ def test_no_bound_is_no_certificate():
     with pytest.raises(OverflowError, match="exceeds float64"):
         find_regions(deep, (-4, 4))
     assert regions_by(deep, (-4, 4)).doubtful.any()
+
+
+@pytest.mark.parametrize(
+    ("w", "interval"),
+    [(1.0, (-1e308, 1e308)), (1e301, (0.0, 3.0)), (1e301, (-INF, INF)), (2.0**-1060, (-INF, 1e300))],
+)
+def test_numbers_that_pairs_of_floats_cannot_take(w, interval):
+    """Catches: boundaries that are lost, and certified, where splitting a float in two overflows or underflows."""
+    net = MLP.from_weights([[[w], [3 * w]], [[1, 1]]], [[-w, -3 * w], [0]])
+    regions = find_regions(net, interval)
+    assert regions.boundaries.tolist() == [1.0]
+    assert regions.owners() == [[(0, 0), (0, 1)]]
+    assert regions.states[0].tolist() == [[-1, 1], [-1, 1]]
+    assert extract_segments(net, interval).breakpoints.tolist() == [1.0]
+
+
+def test_values_beyond_float64():
+    """Catches: the sign of a value that overflowed, which may be the wrong one, taken for proven."""
+    a, b, c, start = map(
+        float.fromhex,
+        ("0x1.9d89e0f041de6p+300", "0x1.6238b133c3992p+300", "0x1.ff49267d75fefp+300", "0x1.cac5302976e02p+121"),
+    )
+    net = MLP.from_weights([[[a]], [[b]], [[c]], [[2.0**-900]]], [[0], [0], [-np.finfo(float).max], [0]])
+    truth = find_regions(net, (start, INF), rational=True)
+    assert len(truth.boundaries) == 1
+    assert find_regions(net, (start, INF)).boundaries.tolist() == truth.boundaries.tolist()
+    steep = MLP.from_weights([[[1e200]], [[1e-200]]], [[1.0], [0]])
+    for arithmetic in (ReachBounds, RunningBounds):
+        assert regions_by(steep, (1.0, 1e200), arithmetic).doubtful.any()
+        assert not regions_by(steep, (1.0, 1e100), arithmetic).doubtful.any()
 
 
 def test_windows_reach_well_into_sure_regions():

@@ -8,7 +8,8 @@ from support.oracle import exact
 from support.walks import regions_by, walked
 
 from tinymlp import MLP, Dataset, find_regions, train
-from tinymlp.segments.rounding import ReachBounds, RunningBounds
+from tinymlp.segments.reach_bounds import ReachBounds
+from tinymlp.segments.rounding import RunningBounds
 from tinymlp.segments.walk import Float64
 
 

@@ -16,6 +16,7 @@ from ..network.line import Line, on_line
 from ..network.mlp import MLP
 from .find_regions import Regions, exact_layers, find_regions, windows
 from .integers import Integers, nearest
+from .rounding import U
 from .walk import walk
 
 __all__ = ["Change", "argmax_changes"]
@@ -85,12 +86,13 @@ def _undecided(regions: Regions) -> NDArray:
         for side in (slice(None, -1), slice(1, None)):
             x = edges[side]
             values = p * x + q  # (outputs, R)
-            bound = 4 * (dp * np.abs(x) + dq + (np.abs(p) + dp) * errors[side])
+            bound = (dp + U * np.abs(p)) * np.abs(x) + dq + U * np.abs(q)  # of the lines, and of p x + q
+            bound = 4 * (bound + (np.abs(p) + dp) * errors[side])
             winner = values.argmax(axis=0)
             lowest = np.take_along_axis(values - bound, winner[None], axis=0)
             others = values + bound
             np.put_along_axis(others, winner[None], -np.inf, axis=0)
-            proven &= (lowest > others).all(axis=0)
+            proven &= (lowest > others).all(axis=0) & np.isfinite(values).all(axis=0)
             winners.append(winner)
     return ~(proven & (winners[0] == winners[1]))
 

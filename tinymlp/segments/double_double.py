@@ -5,8 +5,10 @@ pairs exactly (`two_sum`, `two_product`: Dekker 1971, Knuth).
 
 Matrix products are taken by BLAS on slices (Ozaki et al. 2012): W = W1 + W2 + W3 and A = A1 + A2 + A3, where the first
 two slices have so few bits, counted from the largest number of the row of W or the column of A, that W1 A1 and
-W1 A2 + W2 A1 are sums of multiples of one power of two, fewer than 2^53, so they are exact. The rest is small, and its
-rounding is what ``bound`` below bounds. Edges are complex numbers high + i low, which NumPy orders by high, then low.
+W1 A2 + W2 A1 are sums of multiples of one power of two, at most 2^53 of them, so they are exact. The rest is small, and
+what its rounding loses is bounded. Edges are complex numbers high + i low, which NumPy orders by high, then low.
+
+Above 2^996 a float64 cannot be split in two, and what it meets becomes NaN, which counts as doubt: left to integers.
 """
 
 from collections.abc import Sequence
@@ -61,8 +63,7 @@ class DoubleDouble(RunningBounds):
         high, low = two_sum(x, -rest / line.real)
         return self._bound(high + 1j * low, errors * (1 + 16 * U), region)
 
-    def _width(self, region: NDArray) -> NDArray:
-        left, right = self.edges.take(region), self.edges.take(region + 1)
+    def _distance(self, left: NDArray, right: NDArray) -> NDArray:
         return (right.real - left.real) + (right.imag - left.imag) + self._resolution * (abs(left) + abs(right))
 
     def _shifted(self, times: float) -> NDArray:

@@ -17,7 +17,7 @@ from ..network.parameters import stacked_layers
 from .find_regions import Layer, Regions, check_arguments, exact_layers, regions_on
 from .labels import find_heard_units, is_visible, label_boundaries
 from .piecewise import PiecewiseLinear
-from .rounding import ReachBounds
+from .reach_bounds import ReachBounds
 from .walk import MAX_REGIONS, Columns, walk
 
 __all__ = ["EnsembleSegments", "extract_outputs", "extract_segments"]

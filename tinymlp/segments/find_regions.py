@@ -20,7 +20,8 @@ from ..network.mlp import MLP
 from ..network.parameters import stacked_layers
 from .double_double import DoubleDouble
 from .integers import TOO_LARGE, Integers, find_equal_units
-from .rounding import ReachBounds, RunningBounds
+from .reach_bounds import ReachBounds
+from .rounding import RunningBounds
 from .walk import MAX_REGIONS, Columns, EqualUnits, PassedLayer, walk
 
 __all__ = ["Layer", "Regions", "Zero", "check_arguments", "exact_layers", "find_regions", "regions_on", "windows"]
@@ -262,8 +263,8 @@ def windows(regions: Regions, chosen: NDArray) -> tuple[NDArray, NDArray, list[f
         where there is none, from the start, or to the stop.
     """
     left, right = regions.edges[:-1], regions.edges[1:]
-    away = 1 + abs(regions.edges) + 4 * regions.edge_errors
-    with np.errstate(invalid="ignore"):
+    with np.errstate(over="ignore", invalid="ignore"):
+        away = 1 + abs(regions.edges) + 4 * regions.edge_errors
         x = np.where(np.isinf(right), left + away[:-1], left / 2 + right / 2)
         x = np.where(np.isinf(left), np.where(np.isinf(right), 0.0, right - away[1:]), x)
         wide = (left + 2 * regions.edge_errors[:-1] < x) & (x < right - 2 * regions.edge_errors[1:])
@@ -281,13 +282,19 @@ def windows(regions: Regions, chosen: NDArray) -> tuple[NDArray, NDArray, list[f
 def _replace(regions: Regions, first: NDArray, after: NDArray, new: Regions, last: NDArray) -> Regions:
     """The regions, with each run replaced by the new ones in the window about it, which ends at a column of ``last``.
 
-    The first region of a window is a part of the region before the run, and the last one of that after it.
+    The first region of a window is a part of the region before the run, and the last one of that after it. The former
+    keeps its place, and takes over a doubt of its part: what is in doubt may be where it ends.
     """
     found = np.searchsorted(new.columns, last)  # new regions up to the end of each window
-    kept, count = [], len(regions.doubtful)
+    kept: list[int] = []
+    count = len(regions.doubtful)
+    doubted = []  # places in ``kept``
     sure, begin = 0, 0  # the first region after the last run, and the first of the next window
     for i, j, end in zip(first.tolist(), after.tolist(), found.tolist(), strict=True):
-        kept += [*range(sure, i), *range(count + begin + (i > 0), count + end)]
+        kept += range(sure, i)
+        if i and new.doubtful[begin]:
+            doubted.append(len(kept) - 1)
+        kept += range(count + begin + (i > 0), count + end)
         sure, begin = j + 1, end
     kept += range(sure, count)
 
@@ -296,6 +303,8 @@ def _replace(regions: Regions, first: NDArray, after: NDArray, new: Regions, las
 
     edges = np.append(join(regions.edges[:-1], new.edges[:-1]), regions.edges[-1])
     edge_errors = np.append(join(regions.edge_errors[:-1], new.edge_errors[:-1]), 0.0)
+    doubtful = join(regions.doubtful, new.doubtful)
+    doubtful[doubted] = True
     states = [join(*pair) for pair in zip(regions.states, new.states, strict=True)]
     columns = np.arange(len(kept))
     return Regions(
@@ -303,7 +312,7 @@ def _replace(regions: Regions, first: NDArray, after: NDArray, new: Regions, las
         edge_errors,
         join(regions.lines, new.lines),
         join(regions.line_errors, new.line_errors),
-        join(regions.doubtful, new.doubtful),
+        doubtful,
         [Layer(s > 0, s == 0, columns) for s in states],
         columns,
     )

@@ -1,8 +1,8 @@
 """Rounding: the proof, beside the walk in float64, that rounding decided nothing.
 
 Float64 rounds, so a sign or an order that it finds may be wrong. Beside every line p x + q goes a bound on its error,
-and wherever a value is not farther from zero than its bound, or two edges not farther apart than theirs, the regions
-about it are doubtful. In all others the pattern is that of the real numbers that the weights are.
+and wherever a value is not farther from zero than its bound or not finite, or two edges are not farther apart than
+theirs, the regions about it are doubtful. In all others the pattern is that of the real numbers that the weights are.
 
 The bounds are the standard ones (Higham, Accuracy and Stability of Numerical Algorithms, section 3.1), with u = 2^-53:
 a sum of n products is off by at most g(n) = n u / (1 - n u) times the sum of their absolute values, in whatever order
@@ -28,15 +28,13 @@ in doubt its end truly is, nobody knows, so the bound of that edge is widened ov
 
 from collections.abc import Sequence
 from types import ModuleType
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import devices
 from .walk import Columns, Float64, gains, product
 
-__all__ = ["LEAST_WEIGHT", "TINY", "ReachBounds", "RunningBounds", "U", "g"]
+__all__ = ["LEAST_WEIGHT", "TINY", "Bounded", "RunningBounds", "U", "g"]
 
 U = 2.0**-53  # the largest relative error of one float64 operation
 TINY, LEAST_WEIGHT = 2.0**-900, 2.0**-60
@@ -47,7 +45,7 @@ def g(n: int) -> float:
     return n * U / (1 - n * U)
 
 
-class _Bounded(Float64):
+class Bounded(Float64):
     """What both kinds of bounds have: errors of edges, and which columns are stops, regions of no width."""
 
     _x_errors: NDArray  # (crossings,): bounds on the errors of those that were found last
@@ -67,8 +65,8 @@ class _Bounded(Float64):
         return ~self._stops
 
 
-class RunningBounds(_Bounded):
-    """Float64 with bounds. A bound on a line is complex, too: that on p, and i times that on q.
+class RunningBounds(Bounded):
+    """Float64 with bounds, for one network. A bound on a line is complex, too: that on p, and i times that on q.
 
     Attributes
     ----------
@@ -82,11 +80,11 @@ class RunningBounds(_Bounded):
 
     _resolution = 4 * U  # of edges, relative
 
-    def __init__(self, start: NDArray, ends: Sequence[float], negative_slope: float, K: int = 1, xp: ModuleType = np):
-        super().__init__(start, ends, negative_slope, K, xp)
-        self.doubtful = xp.zeros(len(ends), bool)
+    def __init__(self, start: NDArray, ends: Sequence[float], negative_slope: float):
+        super().__init__(start, ends, negative_slope)
+        self.doubtful = np.zeros(len(ends), bool)
         size = abs(self.active.view(float))
-        self._carried = xp.where(size > 0, xp.maximum(g(len(start) + 5) * size, TINY), 0.0).view(complex)  # c
+        self._carried = np.where(size > 0, np.maximum(g(len(start) + 5) * size, TINY), 0.0).view(complex)  # c
 
     def push(self, layer: NDArray) -> None:
         """Lines and their margins."""
@@ -99,7 +97,7 @@ class RunningBounds(_Bounded):
     def _push_bounds(self, layer: NDArray) -> NDArray:
         """E, as floats."""
         W, n = abs(layer), layer.shape[2]
-        E = product(self.xp.maximum(W, LEAST_WEIGHT * (W > 0)), self._carried).view(float)
+        E = product(np.maximum(W, LEAST_WEIGHT * (W > 0)), self._carried).view(float)
         E *= 1 + (2 * n + 16) * U  # what rounding takes from E, and will take from what is made of it
         E += TINY * (E > 0)
         return E
@@ -107,15 +105,15 @@ class RunningBounds(_Bounded):
     def signs(self) -> tuple[NDArray, NDArray | None]:
         """As `Float64.signs`. Where a value is within its bound, and not 0 for certain, both sides become doubtful."""
         values, bound = self._look(self._sources() if self.doubtful.any() else slice(None))
-        on, undecided = values > 0, ~(abs(values) > bound)  # so NaN is undecided
-        edges: Any = undecided.any(axis=0)
+        size = abs(values)
+        on, undecided = values > 0, ~((size > bound) & (size < np.inf))  # so NaN is undecided
+        edges = undecided.any(axis=0)
         zero = None
         if edges.any():
-            if self.K == 1:
-                zero = (self.margins == 0) & ~(self.doubtful | self._stops)  # lines of sure regions
-                zero[:, 1:] |= zero[:, :-1]  # so it is at their edges
-                on &= ~zero
-                edges = (undecided & ~zero).any(axis=0)
+            zero = (self.margins == 0) & ~(self.doubtful | self._stops)  # lines of sure regions
+            zero[:, 1:] |= zero[:, :-1]  # so it is at their edges
+            on &= ~zero
+            edges = (undecided & ~zero).any(axis=0)
             self.doubtful |= edges
             self.doubtful[:-1] |= edges[1:]
             self.doubtful &= ~self._stops
@@ -123,7 +121,7 @@ class RunningBounds(_Bounded):
 
     def _sources(self) -> NDArray:
         """In which columns to look at each edge: in its own, or in the one before it, if only that is sure."""
-        source = self.xp.arange(len(self.edges))
+        source = np.arange(len(self.edges))
         source[1:] -= self.doubtful[1:] & ~(self.doubtful | self._stops)[:-1]
         return source
 
@@ -139,29 +137,31 @@ class RunningBounds(_Bounded):
 
     def _bound_far(self, bound: NDArray, lines: NDArray, margins: NDArray) -> None:
         """At infinite edges the sign is that of p, and that of q only where p is 0 for certain."""
-        far = self.xp.isinf(self.edges.real).nonzero()[0]
+        far = np.isinf(self.edges.real).nonzero()[0]
         p, T = lines[:, far].real, margins[:, far]
-        bound[:, far] = self.xp.where(T.real == 0, T.imag, self.xp.where(p == 0, np.inf, T.real))
+        bound[:, far] = np.where(T.real == 0, T.imag, np.where(p == 0, np.inf, T.real))
 
     def crossings(self, unit: NDArray, region: NDArray) -> NDArray:
         """As `Float64.crossings`, with bounds on their errors."""
         line, margin = self.lines[unit, region], self.margins[unit, region]
         p = line.real
         x = 0.0 - line.imag / p
-        errors = (margin.real * abs(x) + margin.imag) / self.xp.maximum(abs(p) - margin.real, 0)
+        errors = (margin.real * abs(x) + margin.imag) / np.maximum(abs(p) - margin.real, 0)
         return self._bound(x, errors, region)
 
     def _bound(self, x: NDArray, errors: NDArray, region: NDArray) -> NDArray:
         """The crossings, put into their regions; one that was outside may be off by as much as the end it is put at."""
-        xp, left, right = self.xp, self.edge_errors.take(region), self.edge_errors.take(region + 1)
+        left, right = self.edge_errors.take(region), self.edge_errors.take(region + 1)
+        width = self._distance(self.edges.take(region), self.edges.take(region + 1))
         inside = self._clip(x, region)
-        errors = xp.where(x == inside, errors, xp.maximum(errors, xp.maximum(left, right))) + TINY
-        self._x_errors = xp.fmin(errors, (self._width(region) + left + right) * (1 + 8 * U))  # the signs say: inside
+        errors = np.where(x == inside, errors, np.maximum(errors, np.maximum(left, right))) + TINY
+        self._x_errors = np.fmin(errors, (width + left + right) * (1 + 8 * U))  # the signs say: inside
         self._x = inside
         return inside
 
-    def _width(self, region: NDArray) -> NDArray:
-        return self.edges.take(region + 1) - self.edges.take(region)
+    def _distance(self, left: NDArray, right: NDArray) -> NDArray:
+        """Between edges; never too small by more than the rounding of a float64."""
+        return right - left
 
     def cut(self, place: NDArray, parent: NDArray) -> None:
         """As `Float64.cut`; regions whose edges are not apart become doubtful."""
@@ -177,134 +177,31 @@ class RunningBounds(_Bounded):
 
     def _widen(self) -> None:
         """The end of a sure region beside doubtful ones may truly be another edge there than the nearest."""
-        xp, beside = self.xp, self.doubtful.copy()
+        beside = self.doubtful.copy()
         beside[1:] |= self.doubtful[:-1]
         right, left = self._reaches(2)
-        further = xp.maximum((right - self.edges).real, (self.edges - left).real) + self._resolution * abs(
-            self.edges.real
-        )
-        self.edge_errors = xp.where(beside, xp.fmax(self.edge_errors, further), self.edge_errors)
+        further = np.maximum(self._distance(self.edges, right), self._distance(left, self.edges))
+        further += self._resolution * abs(self.edges.real)
+        self.edge_errors = np.where(beside, np.fmax(self.edge_errors, further), self.edge_errors)
 
     def _shifted(self, times: float) -> NDArray:
         """The edges, moved by so many times their errors."""
         return self.edges + times * self.edge_errors
 
     def _reaches(self, times: float) -> tuple[NDArray, NDArray]:
-        """How far right the edges up to each may lie, and how far left those from each on, in its network's row."""
-        right, left = (devices.move(self._shifted(k), "cpu").reshape(self.K, -1) for k in (times, -times))
-        right = np.maximum.accumulate(right, axis=1).reshape(-1)
-        left = np.minimum.accumulate(left[:, ::-1], axis=1)[:, ::-1].reshape(-1)
-        return self.xp.asarray(right), self.xp.asarray(left)
+        """How far right the edges up to each may lie, and how far left those from each on."""
+        right, left = self._shifted(times), self._shifted(-times)
+        return np.maximum.accumulate(right), np.minimum.accumulate(left[::-1])[::-1]
 
     def bend(self, on: NDArray, parent: NDArray) -> None:
         """As `Float64.bend`, with the bounds c for the next layer."""
         super().bend(on, parent)
-        self._carried = self.xp.empty_like(self.active)
+        self._carried = np.empty_like(self.active)
         self._carried[-1] = 1j * g(len(self.active) + 5)
         slope = max(self.negative_slope, LEAST_WEIGHT) if self.negative_slope else 0.0
-        self.xp.multiply(self.margins.take(parent, axis=1), gains(self.xp, on, slope), out=self._carried[:-1])
+        np.multiply(self.margins.take(parent, axis=1), gains(np, on, slope), out=self._carried[:-1])
 
     def rounded(self) -> Columns:
         """What was found; a region without a finite bound is doubtful, too."""
-        bounded = self.xp.isfinite(self.margins).all(axis=0)
+        bounded = np.isfinite(self.margins).all(axis=0)
         return Columns(self.edges, self.edge_errors, self.lines, self.margins, self.doubtful | ~(bounded | self._stops))
-
-
-class ReachBounds(_Bounded):
-    """Float64 with one bound per unit for all regions: quick, coarse, and the verdict is on whole networks.
-
-    The reach of a unit is what the layers would make of its line if each weight were replaced by its absolute value and
-    every unit were on: R <- |W| R. An error is at most g(operations on a path) R = T; so |p| d <= R_p d = T_p d / g.
-
-    Attributes
-    ----------
-    edge_errors : array, (N,)
-        Bounds on |edge - true edge|.
-    margins : array, (units, K), complex
-        T of the layer pushed last; they hold in networks that are not doubtful.
-    doubtful : array of bool, (K,)
-        Networks in which rounding could have decided something.
-    """
-
-    def __init__(self, start: NDArray, ends: Sequence[float], negative_slope: float, K: int = 1, xp: ModuleType = np):
-        super().__init__(start, ends, negative_slope, K, xp)
-        self.doubtful = xp.zeros(K, bool)
-        self._reach = abs(self.active[:, :K].real) + 1j * abs(self.active[:, :K].imag)  # (units + 1, K): R
-        self._operations = 0
-        if self.infinite:  # whether p can be other than 0, at the start and at the stop
-            self._slanted = (self.active[:-1, : 2 * K].real != 0).reshape(-1, K, 2)
-
-    def push(self, layer: NDArray) -> None:
-        """Lines, reaches and margins."""
-        super().push(layer)
-        size = abs(layer)
-        self._reach = product(size, self._reach)
-        self._reach += TINY + TINY * 1j
-        self._operations += layer.shape[2] + 2  # products and sums, and the gain
-        k = g(self._operations + 3)  # three more for the use of the lines
-        self._growth = k / (1 - k)
-        self.margins = self._growth * self._reach
-        if self.infinite:
-            slanted = (size[:, :, :-1] > 0).astype(float) @ self._slanted.transpose(1, 0, 2).astype(float)
-            self._slanted = slanted.transpose(1, 0, 2) > 0  # (units, K, 2)
-
-    def signs(self) -> tuple[NDArray, NDArray | None]:
-        """As `Float64.signs`; a network with a value within its bound becomes doubtful."""
-        values = self.values(self.lines)
-        size = abs(self.edges)
-        size += 2 / self._growth * self.edge_errors
-        T = self.margins[:, :, None]
-        bound = T.real * size.reshape(self.K, -1)  # (units, K, C)
-        bound += T.imag
-        if self.infinite:
-            self._bound_far(bound, T)
-        sure = abs(values) > bound.reshape(values.shape)
-        if not sure.all():
-            self.doubtful |= ~sure.reshape(bound.shape).all(axis=(0, 2))
-        return values > 0, None
-
-    def _bound_far(self, bound: NDArray, T: NDArray) -> None:
-        """At infinite edges the sign is that of p, and that of q only where p is 0 for certain."""
-        xp, p = self.xp, self.lines.real.reshape(bound.shape)
-        start, stop = (
-            xp.where(self._slanted[:, :, end], xp.where(p[:, :, end] == 0, np.inf, T.real[:, :, 0]), T.imag[:, :, 0])
-            for end in (0, -1)
-        )
-        first, last = self.edges[[0, -1]]
-        if first == -np.inf:
-            bound[:, :, 0] = start
-        if last == np.inf:
-            bound[...] = xp.where(self._stops.reshape(self.K, -1), stop[:, :, None], bound)
-
-    def crossings(self, unit: NDArray, region: NDArray) -> NDArray:
-        """As `Float64.crossings`; one from outside its region is put at an edge, which makes its network doubtful."""
-        x, p = super().crossings(unit, region), self.lines[unit, region].real
-        T = self.margins[unit, region // (len(self.edges) // self.K)]
-        self._x_errors = (T.real * abs(x) + T.imag) / self.xp.maximum(abs(p) - T.real, 0)
-        self._x_errors += TINY
-        return x
-
-    def cut(self, place: NDArray, parent: NDArray) -> None:
-        """As `Float64.cut`; a network with edges that are not apart becomes doubtful."""
-        super().cut(place, parent)
-        errors = 4 * self.edge_errors
-        apart = (self.edges + errors)[:-1] < (self.edges - errors)[1:]
-        apart |= self._stops[:-1]
-        if not apart.all():
-            self.doubtful[(~apart).nonzero()[0] // (len(parent) // self.K)] = True
-
-    def bend(self, on: NDArray, parent: NDArray) -> None:
-        """As `Float64.bend`."""
-        super().bend(on, parent)
-        reach = self.xp.empty((len(on) + 1, self.K), complex)
-        reach[:-1], reach[-1] = self._reach, 1j
-        self._reach = reach
-        if self.infinite and not self.negative_slope:
-            rows = on.reshape(len(on), self.K, -1)
-            self._slanted &= rows[:, :, :: rows.shape[2] - 1]
-
-    def rounded(self) -> Columns:
-        """What was found; a network without a finite bound is doubtful, too."""
-        C = len(self.edges) // self.K
-        margins, doubtful = self.margins.repeat(C, axis=1), self.doubtful | ~self.xp.isfinite(self.margins).all(axis=0)
-        return Columns(self.edges, self.edge_errors, self.lines, margins, doubtful.repeat(C))
