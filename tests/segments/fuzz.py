@@ -11,14 +11,17 @@ import os
 from collections import Counter
 from collections.abc import Callable
 from fractions import Fraction
-from itertools import pairwise
+from itertools import combinations, pairwise
 from multiprocessing import Pool
 
 import numpy as np
 from support.oracle import assert_agrees, exact
 
-from tinymlp import MLP, Ensemble, extract_outputs, extract_segments, sample, train
-from tinymlp.network.line import Line
+from tinymlp import MLP, Ensemble, argmax_changes, extract_outputs, extract_segments, sample, train
+from tinymlp.network.line import Line, on_line
+from tinymlp.segments.find_regions import exact_layers
+from tinymlp.segments.integers import Integers, nearest
+from tinymlp.segments.walk import walk
 
 INF = np.inf
 Rng = np.random.Generator
@@ -106,6 +109,18 @@ def ill_conditioned(rng: Rng, net: MLP) -> None:
                 unit[-1] = e * rng.normal()
 
 
+def extreme(rng: Rng, net: MLP) -> None:
+    """A layer near either end of what float64 can hold, and the next one so that the product is not."""
+    l = rng.integers(len(net.layers))
+    power = float(rng.choice([-1, 1]) * rng.integers(900, 1015))
+    net.layers[l][:] *= 2.0**power
+    if l + 1 < len(net.layers) and rng.random() < 0.8:
+        net.layers[l + 1][:, :-1] *= 2.0**-power
+        if rng.random() < 0.5:
+            net.layers[l + 1][:, :-1] *= 2.0 ** float(rng.integers(-20, 21))
+    duplicates(rng, net)
+
+
 def zero_biases(rng: Rng, net: MLP) -> None:
     for b in net.biases[rng.integers(2) :]:
         b[:] = 0
@@ -122,6 +137,7 @@ CHANGES: list[Callable[[Rng, MLP], None]] = [
     decades,
     subnormal,
     ill_conditioned,
+    extreme,
     zero_biases,
 ]
 KINDS = ["random", *(change.__name__ for change in CHANGES), "deep", "float16", "trained", "sawtooth", "mixed"]
@@ -136,6 +152,18 @@ def sawtooth(rng: Rng) -> MLP:
     if rng.random() < 0.7:
         net.layers[rng.integers(len(net.layers))][0, 0] *= 1 + 2.0 ** -float(rng.integers(20, 70))
     return net
+
+
+USUAL = [(-2.0, 2.0), (0.0, 1.0), (-INF, INF), (-INF, 0.25), (-1e-3, 1e3)]
+UNUSUAL = [
+    (-1e308, 1e308),
+    (-1e300, 1e300),
+    (1e-300, INF),
+    (-5e-324, 2e-323),
+    (0.0, 1e-310),
+    (1.0, 1.0 + 2.0**-52),
+    (-0.5, float(np.nextafter(-0.5, 0))),
+]
 
 
 def draw(seed: int) -> tuple[str, MLP | Line, tuple[float, float]]:
@@ -156,7 +184,9 @@ def draw(seed: int) -> tuple[str, MLP | Line, tuple[float, float]]:
         for change in CHANGES:
             if kind == change.__name__ or (kind == "mixed" and rng.random() < 0.2):
                 change(rng, net)
-    interval = [(-2.0, 2.0), (0.0, 1.0), (-INF, INF), (-INF, 0.25), (-1e-3, 1e3)][rng.integers(5)]
+    interval = USUAL[rng.integers(len(USUAL))]
+    if rng.random() < 0.15:
+        interval = UNUSUAL[rng.integers(len(UNUSUAL))]
     if net.sizes[0] == 1 and rng.random() < 0.7:
         return kind, net, interval
     origin, end = rng.normal(size=net.sizes[0]), rng.normal(size=net.sizes[0])
@@ -194,12 +224,42 @@ def compare(net: MLP | Line, interval: tuple[float, float], outputs: list) -> No
         assert all(abs(jump - right) <= (error + slack) * (1 + 1e-15) for jump, error, right, slack in jumps), "jump"
 
 
+def compare_winners(net: MLP | Line, interval: tuple[float, float]) -> None:
+    """Changes of the winner against all regions of the integers; AssertionError says what differs."""
+    a = Integers(on_line(net).start, interval, net.negative_slope)
+    walk(a, exact_layers(on_line(net).net))
+    columns = np.flatnonzero(a.wide())
+    expected: list[tuple[float, int, int]] = []
+    winner = None
+    for r in columns.tolist():
+        # every crossing of two outputs inside, and who is the greatest between them
+        left, right = (Fraction(a.n[c], a.d[c]) for c in (r, r + 1))
+        p, q = a.p[:, r].tolist(), a.q[:, r].tolist()
+        cuts = {left, right}
+        for i, j in combinations(range(len(p)), 2):
+            if p[i] != p[j] and left < (x := Fraction(q[j] - q[i], p[i] - p[j])) < right:
+                cuts.add(x)
+        for x, after in pairwise(sorted(cuts)):
+            values = [slope * (x + after) / 2 + intercept for slope, intercept in zip(p, q, strict=True)]
+            best = values.index(max(values))
+            if winner is not None and best != winner:
+                expected.append((nearest_float(x), winner, best))
+            winner = best
+    assert argmax_changes(net, interval) == expected, "winners"
+
+
+def nearest_float(x: Fraction) -> float:
+    return float(nearest(x.numerator, x.denominator))
+
+
 def check(seed: int) -> tuple[str, str]:
     """The kind, and what went wrong: "" if nothing, "too large" where float64 cannot hold the answer."""
     kind, net, interval = draw(seed)
     try:
         try:
             compare(net, interval, extract_outputs(net, interval))
+            if net.sizes[-1] > 1 and np.isfinite(interval).all():
+                compare_winners(net, interval)
         except OverflowError:
             return kind, "too large"
         if seed % 3 == 0 and np.isfinite(interval).all() and net.sizes[-1] == 1 and kind != "deep":
@@ -220,7 +280,7 @@ def check_ensemble(seed: int) -> tuple[str, str]:
     change = CHANGES[seed % len(CHANGES)]
     for net in nets.nets[::2]:
         change(rng, net)
-    interval = [(-2.0, 2.0), (-INF, INF), (-INF, 1.0)][rng.integers(3)]
+    interval = [(-2.0, 2.0), (-INF, INF), (-INF, 1.0), (-1e308, 1e308)][rng.integers(4)]
     try:
         f = extract_segments(nets, interval)
         for k, net in enumerate(nets.nets):

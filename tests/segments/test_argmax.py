@@ -93,18 +93,14 @@ def test_outputs_that_tie_at_a_number():
         float.fromhex,
         ("0x1.f7fc0cba79482p+0", "0x1.f7fc0cba79483p+0", "0x1.6024938755736p+0", "0x1.6024938755733p+0"),
     )
-    net = MLP.from_weights(
-        [[[1 + e], [1], [1]], [[0, 0, p0], [0, 0, p1]]], [[-(1 + 2 * e), -(1 + e), 0], [q0, q1]]
-    )
+    net = MLP.from_weights([[[1 + e], [1], [1]], [[0, 0, p0], [0, 0, p1]]], [[-(1 + 2 * e), -(1 + e), 0], [q0, q1]])
     assert argmax_changes(net, (0.5, 4.999395953721464)) == [(3.0, 0, 1)]
     rng = np.random.default_rng(0)
     for _ in range(300):
         p0, q0 = 1 + rng.random(2)
         p1, x = np.nextafter(p0, 2), float(rng.integers(2, 5))
         q1 = float(Fraction(q0) - Fraction(x) * (Fraction(p1) - Fraction(p0)))  # a multiple of 2^-52: no rounding
-        net = MLP.from_weights(
-            [[[1 + e], [1], [1]], [[0, 0, p0], [0, 0, p1]]], [[-(1 + 2 * e), -(1 + e), 0], [q0, q1]]
-        )
+        net = MLP.from_weights([[[1 + e], [1], [1]], [[0, 0, p0], [0, 0, p1]]], [[-(1 + 2 * e), -(1 + e), 0], [q0, q1]])
         for stop in (x, x + rng.uniform(0.1, 3)):
             truth = [(x, 0, 1)] if x < stop and q1 < q0 else []
             assert argmax_changes(net, (0.5, stop)) == truth
@@ -182,6 +178,12 @@ def test_where_a_winner_is_sure():
     steep = [[3 + 0j], [1 + 0j]]  # at 10 apart by 20
     for bound, expected in [(0.24, False), (0.26, True)]:
         assert _undecided(two_outputs(steep, [10, 11], [0, 0], bound)).tolist() == [expected]
+    for apart, expected in [(2, True), (20, False)]:  # the rounding of p x + q: 4 u 1e16 for each output
+        assert _undecided(two_outputs([[1e16j], [1j * (1e16 - apart)]], [1, 2], [0, 0])).tolist() == [expected]
+        steep = [[1 + 0j], [1 - apart * 1e-16 + 0j]]
+        assert _undecided(two_outputs(steep, [1e16, 2e16], [0, 0])).tolist() == [expected]
+    overflown = [[2 - 1.5e308j], [0 + 1e308j]]  # 2 x is infinity, 2 x - 1.5e308 the smaller one
+    assert _undecided(two_outputs(overflown, [1e308, 1.1e308], [0, 0])).tolist() == [True]
     crossing = [[1 + 0j, 1 + 0j], [-1 + 0j, -1 + 0j]]
     assert _undecided(two_outputs(crossing, [-2, 1, 3], [0, 0, 0])).tolist() == [True, False]
     narrow = two_outputs([[1 + 9j], [1 + 0j]], [1, 1.001], [1e-4, 1e-4])
