@@ -8,6 +8,7 @@ independent oracle of the tests, which keeps the integers honest. A number that 
 
 import argparse
 import os
+import warnings
 from collections import Counter
 from collections.abc import Callable
 from fractions import Fraction
@@ -113,12 +114,13 @@ def extreme(rng: Rng, net: MLP) -> None:
     """A layer near either end of what float64 can hold, and the next one so that the product is not."""
     l = rng.integers(len(net.layers))
     power = float(rng.choice([-1, 1]) * rng.integers(900, 1015))
-    net.layers[l][:] *= 2.0**power
-    if l + 1 < len(net.layers) and rng.random() < 0.8:
-        net.layers[l + 1][:, :-1] *= 2.0**-power
-        if rng.random() < 0.5:
-            net.layers[l + 1][:, :-1] *= 2.0 ** float(rng.integers(-20, 21))
-    duplicates(rng, net)
+    with np.errstate(over="ignore"):
+        net.layers[l][:] *= 2.0**power
+        if l + 1 < len(net.layers) and rng.random() < 0.8:
+            net.layers[l + 1][:, :-1] *= np.exp2(-power + rng.integers(-20, 21) * (rng.random() < 0.5))
+        duplicates(rng, net)
+    largest = np.finfo(float).max
+    net.params[:] = np.clip(net.params, -largest, largest)
 
 
 def zero_biases(rng: Rng, net: MLP) -> None:
@@ -226,8 +228,9 @@ def compare(net: MLP | Line, interval: tuple[float, float], outputs: list) -> No
 
 def compare_winners(net: MLP | Line, interval: tuple[float, float]) -> None:
     """Changes of the winner against all regions of the integers; AssertionError says what differs."""
-    a = Integers(on_line(net).start, interval, net.negative_slope)
-    walk(a, exact_layers(on_line(net).net))
+    line = on_line(net)
+    a = Integers(line.start, interval, line.net.negative_slope)
+    walk(a, exact_layers(line.net))
     columns = np.flatnonzero(a.wide())
     expected: list[tuple[float, int, int]] = []
     winner = None
@@ -295,6 +298,7 @@ def check_ensemble(seed: int) -> tuple[str, str]:
 
 def numbered(task: tuple[Callable[[int], tuple[str, str]], int]) -> tuple[int, str, str]:
     function, seed = task
+    warnings.simplefilter("error")  # users are to see none
     return seed, *function(seed)
 
 

@@ -111,6 +111,7 @@ def test_outputs_beyond_float64():
     net = MLP.from_weights([[[2.0], [1.0]]], [[-1e308, 1e307]])
     assert argmax_changes(net, (0, 1.7e308)) == [(1.1e308, 1, 0)]
     assert argmax_changes(MLP.from_weights([[[1.0], [1.5]]], [[1e308, 1e308]]), (1e308, 1.7e308)) == []
+    assert argmax_changes(MLP.from_weights([[[1.0], [-1.0]]], [[0, 0]]), (-1.5e308, 1.5e308)) == [(0.0, 1, 0)]
     crossing = MLP.from_weights([[[2.0], [4.0]]], [[1.7e308, 0.0]])
     assert argmax_changes(crossing, (0.5e308, 1.7e308)) == [(0.85e308, 0, 1)]
 

@@ -155,3 +155,11 @@ def test_jump_errors_are_bounds():
         for jump, error, left, right in zip(f.jumps, f.jump_errors, slopes, slopes[1:], strict=False):
             assert abs(Fraction(float(jump)) - (right - left)) <= Fraction(float(error))
             assert error < 1e-12
+
+
+def test_slopes_near_the_end_of_float64_that_cancel():
+    """Catches: a warning about overflow where integers then give the answer."""
+    net = MLP.from_weights([[[1], [3], [1]], [[1.5e308, -0.5e308, 1]]], [[-1, -3, 0], [0]])
+    segments = extract_segments(net, (-4, 4))
+    assert [(b.x, b.label) for b in segments.boundaries] == [(0.0, "visible"), (1.0, "cancelled")]
+    assert segments.slopes.tolist() == [0.0, 1.0]

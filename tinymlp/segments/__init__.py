@@ -1,7 +1,8 @@
 """From weights to straight segments, exactly.
 
 walk             the heart: lines pushed through the layers, and x cut where a unit turns on or off
-rounding         float64 with bounds on its rounding errors
+rounding         float64 with bounds on its rounding errors, region by region
+reach_bounds     the same with one bound per unit, quicker and coarser
 double_double    the same with twice the digits
 integers         the same with nothing rounded; which units are equal
 find_regions     find_regions(): Regions, proven by this ladder

@@ -80,9 +80,9 @@ def _undecided(regions: Regions) -> NDArray:
     edges, errors = regions.edges, regions.edge_errors
     p, q = regions.slopes, regions.intercepts  # (outputs, R)
     dp, dq = regions.line_errors.real, regions.line_errors.imag
-    proven = np.diff(edges) > 4 * (errors[:-1] + errors[1:])
     winners = []
     with np.errstate(all="ignore"):
+        proven = np.diff(edges) > 4 * (errors[:-1] + errors[1:])
         for side in (slice(None, -1), slice(1, None)):
             x = edges[side]
             values = p * x + q  # (outputs, R)

@@ -87,9 +87,10 @@ def decide_jumps(
     if not rational:
         a = _follow(DoubleDouble, line, layers, patterns)
         p, low, T = a.lines.real, a.low.real, a.margins.real  # (outputs, 2 B)
-        jumps = (p[:, B:] - p[:, :B]) + (low[:, B:] - low[:, :B])
-        size = abs(p[:, B:]) + abs(p[:, :B])
-        errors = (1 + 8 * U) * (T[:, B:] + T[:, :B]) + 8 * U * (abs(jumps) + U * size)
+        with np.errstate(over="ignore", invalid="ignore"):
+            jumps = (p[:, B:] - p[:, :B]) + (low[:, B:] - low[:, :B])
+            size = abs(p[:, B:]) + abs(p[:, :B])
+            errors = (1 + 8 * U) * (T[:, B:] + T[:, :B]) + 8 * U * (abs(jumps) + U * size)
         visible = abs(jumps) > errors
     rest = np.flatnonzero((wanted & ~visible).any(axis=0))
     if len(rest):
