@@ -1,6 +1,6 @@
 """An experiment: what a network is trained on, for how long, and which pictures are taken; and how it goes.
 
-`run` trains one network, `run_ensemble` many, which on a GPU learn side by side.
+`run` trains one network, `run_ensemble` many, which learn side by side.
 """
 
 from collections.abc import Callable, Sequence
@@ -16,6 +16,7 @@ from ..interval import Interval
 from ..network.ensemble import Ensemble
 from ..network.mlp import MLP
 from ..training.history import History
+from ..training.moments import Moments
 from ..training.train import train
 
 __all__ = ["EnsembleRun", "Experiment", "Round", "Run", "Stage", "View", "run", "run_ensemble"]
@@ -148,6 +149,7 @@ def run_ensemble(
     start: NDArray | None = None,
     after_round: Callable[[int], object] | None = None,
     device: str = "cpu",
+    by_segments: bool = False,
 ) -> EnsembleRun:
     """Train a network of every seed through all rounds of an experiment. Each learns what it would learn alone.
 
@@ -163,19 +165,23 @@ def run_ensemble(
         Told after every round how many epochs it took.
     device : "cpu", "gpu" or "auto"
         Where to train; what comes back is on the CPU. On a GPU the digits are others (``fused`` of `train`).
+    by_segments : bool
+        Find the gradients segment by segment, which for several networks on a CPU is faster; the same to rounding.
     """
     nets = Ensemble(experiment.sizes, seeds, negative_slope=experiment.negative_slope)
     if start is not None:
         nets.params = start
     elif experiment.continues:
-        nets.params = run_ensemble(experiment.continues, seeds, device=device).stages[-1]
+        before = run_ensemble(experiment.continues, seeds, device=device, by_segments=by_segments)
+        nets.params = before.stages[-1]
     nets = nets.to(device)
     # for all rounds, or each would repeat the last
     orders = [np.random.default_rng([seed, experiment.generation]) for seed in seeds]
     stages, histories = [move(nets.params, "cpu").copy()], []
     for r in experiment.rounds:
         size, shuffle = experiment.batch_size, experiment.shuffle
-        histories.append(train(nets, r.sample(), r.epochs, lr=r.lr, batch_size=size, shuffle=shuffle, seeds=orders))
+        data = Moments.of(r.sample()) if by_segments else r.sample()
+        histories.append(train(nets, data, r.epochs, lr=r.lr, batch_size=size, shuffle=shuffle, seeds=orders))
         stages.append(move(nets.params, "cpu").copy())
         if after_round is not None:
             after_round(r.epochs)

@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections.abc import Sequence
 from hashlib import sha256
 from pathlib import Path
 
@@ -19,9 +20,15 @@ def code_of(folder: Path) -> str:
 CODE = code_of(Path(__file__).parent.parent)  # as it was when it was loaded
 
 
-def digits_of(device: str) -> str:
-    """What the digits of a result depend on: the code, and whether a GPU computed them."""
-    return CODE if device == "cpu" else f"{CODE} on a GPU"
+def digits_of(device: str, seeds: Sequence[int]) -> str:
+    """What the digits of a network's result depend on: the code, a GPU, and on a CPU the networks that learn beside it.
+
+    On a CPU several networks find their gradients by segments, in rows that are as long as the longest, so that sums
+    are rounded otherwise than alone; after thousands of steps nothing is left of the last digits.
+    """
+    if device == "gpu":
+        return f"{CODE} on a GPU"
+    return CODE if len(seeds) == 1 else f"{CODE} by segments, seeds {', '.join(map(str, seeds))}"
 
 
 def read_result(file: Path, code: str) -> dict | None:

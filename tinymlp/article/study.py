@@ -1,6 +1,7 @@
 """study(): every experiment on many networks, unshuffled and shuffled, and a verdict on every claim.
 
-Each network's numbers are written down as soon as it is through, so a study that is interrupted goes on from there.
+Networks learn side by side, so many at a time. What a group of them gave is written down as soon as it is through, and
+a study that is interrupted goes on from there.
 """
 
 import os
@@ -29,7 +30,7 @@ from .results import digits_of, read_result, write_json
 __all__ = ["ORDERS", "Study", "judge", "measure", "spread", "study", "study_in_processes", "timed_measure"]
 
 ORDERS = {"unshuffled": False, "shuffled": True}
-AT_ONCE = {"cpu": 1, "gpu": 1024}  # networks that are trained side by side; a stop loses those
+AT_ONCE = {"cpu": 16, "gpu": 1024}  # networks that are trained side by side; a stop loses those
 
 
 @dataclass(frozen=True)
@@ -72,13 +73,13 @@ def study(
         Folder of ``claims.json``, ``experiments.json`` and, in ``seeds/``, what each network gave. What is there from
         this very code is not made again.
     executor : concurrent.futures.Executor
-        Runs the networks on the CPU, two jobs for each seed; in this process, one after the other, if not given. It
-        must be able to import tinymlp, and need not see ``out``.
+        Runs the networks on the CPU, two jobs for every 16 seeds; in this process, one after the other, if not given.
+        It must be able to import tinymlp, and need not see ``out``.
     progress : bool
         Show a progress bar.
     device : "cpu", "gpu" or "auto"
-        On a GPU this process has it train up to 1024 networks side by side (`run_ensemble`). Their digits are others
-        than on the CPU, so neither keeps what the other has made.
+        On a CPU 16 networks at a time learn side by side, on a GPU, in this process, up to 1024 (`run_ensemble`). The
+        digits depend on that (`digits_of`), so each keeps only what it has made itself.
 
     Returns
     -------
@@ -92,7 +93,6 @@ def study(
         If training diverges for some seed, or the executor runs other code than this; if there is no GPU.
     """
     device = choose_device(device)
-    code = digits_of(device)
     if device == "gpu" and executor is not None:
         raise ValueError("executor is for the CPU: leave it out with device='gpu'")
     seeds = tuple(map(index, seeds))
@@ -101,14 +101,17 @@ def study(
     folder = Path(out) / "seeds"
     folder.mkdir(parents=True, exist_ok=True)
     files = {(seed, order): folder / f"{seed}-{order}.json" for seed in seeds for order in ORDERS}
-    results = {job: kept for job, file in files.items() if (kept := read_result(file, code)) is not None}
-    missing = [job for job in files if job not in results]
-    with tqdm(total=len(files), initial=len(results), desc="study", unit="network", disable=not progress) as bar:
-        for job, result in _run(missing, executor, device):
-            if result["code"] != code:
+    groups = [seeds[k : k + AT_ONCE[device]] for k in range(0, len(seeds), AT_ONCE[device])]
+    codes = {seed: digits_of(device, group) for group in groups for seed in group}
+    results = {job: kept for job, file in files.items() if (kept := read_result(file, codes[job[0]])) is not None}
+    jobs = [(group, order) for order in ORDERS for group in groups if any((s, order) not in results for s in group)]
+    done = len(files) - sum(len(group) for group, _ in jobs)
+    with tqdm(total=len(files), initial=done, desc="study", unit="network", disable=not progress) as bar:
+        for (seed, order), result in _run(jobs, executor, device):
+            if result["code"] != codes[seed]:
                 raise RuntimeError("the executor runs another version of tinymlp or NumPy than this process")
-            write_json(files[job], result)
-            results[job] = result
+            write_json(files[seed, order], result)
+            results[seed, order] = result
             bar.update()
 
     by_order = {order: [results[seed, order] for seed in seeds] for order in ORDERS}
@@ -166,10 +169,13 @@ def measure(seeds: Sequence[int], shuffle: bool, device: str = "cpu") -> Iterato
         "mean_squared_error" over the samples of its last round, and "segments" on the interval of its last picture.
     """
 
+    several = device == "cpu" and len(seeds) > 1
+
     @cache
     def all_trained(experiment: Experiment) -> EnsembleRun:
         start = all_trained(experiment.continues).stages[-1] if experiment.continues else None
-        return run_ensemble(replace(experiment, shuffle=shuffle), seeds, start=start, device=device)
+        shuffled = replace(experiment, shuffle=shuffle)
+        return run_ensemble(shuffled, seeds, start=start, device=device, by_segments=several)
 
     for k in range(len(seeds)):
         yield _numbers(cache(lambda experiment, k=k: all_trained(experiment)[k]))
@@ -193,32 +199,33 @@ def timed_measure(seeds: Sequence[int], order: str, device: str = "cpu") -> Iter
     began = perf_counter()
     try:
         for numbers in measure(seeds, ORDERS[order], device):
-            yield {"seconds": perf_counter() - began, "code": digits_of(device)} | numbers
+            yield {"seconds": perf_counter() - began, "code": digits_of(device, seeds)} | numbers
             began = perf_counter()
     except TrainingDiverged as error:
         which = ", ".join(str(seeds[k]) for k in error.networks)
         raise RuntimeError(f"seed {which}, {order}: {error}") from error
 
 
-def _alone(seed: int, order: str) -> dict:
+def _group(seeds: Sequence[int], order: str) -> list[dict]:
     """One job for an executor."""
-    return next(timed_measure([seed], order))
+    return list(timed_measure(seeds, order))
 
 
-def _run(jobs: list[tuple[int, str]], executor: Executor | None, device: str) -> Iterator[tuple[tuple[int, str], dict]]:
-    """Each job with its result, as they come. Those that wait are called off if one fails, or at Ctrl-C."""
+def _run(
+    jobs: list[tuple[tuple[int, ...], str]], executor: Executor | None, device: str
+) -> Iterator[tuple[tuple[int, str], dict]]:
+    """Each network with its result, as they come. Jobs that wait are called off if one fails, or at Ctrl-C."""
     if executor is None:
-        for order in ORDERS:
-            waiting = [seed for seed, its in jobs if its == order]
-            for k in range(0, len(waiting), AT_ONCE[device]):
-                seeds = waiting[k : k + AT_ONCE[device]]
-                for seed, result in zip(seeds, timed_measure(seeds, order, device), strict=True):
-                    yield (seed, order), result
+        for seeds, order in jobs:
+            for seed, result in zip(seeds, timed_measure(seeds, order, device), strict=True):
+                yield (seed, order), result
         return
-    futures = {executor.submit(_alone, *job): job for job in jobs}
+    futures = {executor.submit(_group, *job): job for job in jobs}
     try:
         for future in as_completed(futures):
-            yield futures[future], future.result()
+            seeds, order = futures[future]
+            for seed, result in zip(seeds, future.result(), strict=True):
+                yield (seed, order), result
     finally:
         for future in futures:
             future.cancel()
@@ -226,7 +233,8 @@ def _run(jobs: list[tuple[int, str]], executor: Executor | None, device: str) ->
 
 def study_in_processes(seeds: range, out: Path, jobs: int | None) -> Study:
     """`study` in so many processes, which Ctrl-C ends at once."""
-    jobs = min(jobs or os.cpu_count() or 1, 2 * len(seeds), 61)  # Windows waits for no more than 61
+    groups = -(-len(seeds) // AT_ONCE["cpu"])
+    jobs = min(jobs or os.cpu_count() or 1, len(ORDERS) * groups, 61)  # Windows waits for no more than 61
     ignore_ctrl_c = signal.signal, (signal.SIGINT, signal.SIG_IGN)  # theirs; ours ends them
     others = active_children()
     try:
