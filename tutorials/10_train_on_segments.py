@@ -99,8 +99,8 @@ print(f"1000 steps over a million samples: {perf_counter() - start:.1f} s, table
 # ## Many networks
 #
 # Lines are numbers in columns, one column per region. So put the columns of 64 networks side by side: then every NumPy
-# call does its work for all of them, and a network costs a tenth of what it costs alone. Batches may be drawn at random,
-# too, here for each network another one. They are summed up region by region, since a table would serve only once.
+# call does its work for all of them, and a network costs a fifth of what it costs alone, or less. Batches may be drawn
+# at random, too, here another one for each network. They are summed up region by region: a table would serve only once.
 
 # %%
 moments = Moments.of(sample("sine", (-5, 5), 1_000_000))

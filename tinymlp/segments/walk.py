@@ -48,7 +48,7 @@ __all__ = [
 ]
 
 MAX_REGIONS = 1_000_000
-NUMBERS = {"cpu": 2**17, "gpu": 2**22}  # about so many lines, of a layer's units in all regions, are computed at a time
+NUMBERS = {"cpu": 2**16, "gpu": 2**22}  # about so many lines, of a layer's units in all regions, are computed at a time
 INPUT = np.array([1, 1j])  # the lines with which a network of one input begins: 1 x + 0, and the constant 1
 
 

@@ -64,6 +64,7 @@ class SampleGradients:
         self._shuffle = shuffle and batch_size < len(data)  # one batch of all samples has no order
         self._memories: dict[int, Memory] = {}  # by the number of samples
         self._part = layer_views(np.empty(count_parameters(net.sizes), net.dtype), net.sizes)
+        self._views: tuple = None, []  # of the gradient that was asked for last
 
     def epoch(self) -> Iterator[tuple[int, Gradient]]:
         """For each batch its number of samples, and the gradient on it."""
@@ -80,11 +81,12 @@ class SampleGradients:
     def _gradients(self, batches: Sequence[tuple[NDArray, NDArray]], net: MLP | Ensemble, grad: NDArray) -> NDArray:
         """One network after the other."""
         nets = [net] if isinstance(net, MLP) else net.nets
+        if self._views[0] is not grad:  # it is, in every step but the first
+            self._views = grad, [layer_views(row, net.sizes) for row in grad.reshape(len(nets), -1)]
         losses = []
-        for k, (one, row) in enumerate(zip(nets, grad.reshape(len(nets), -1), strict=True)):
+        for k, (one, grads) in enumerate(zip(nets, self._views[1], strict=True)):
             x, y = batches[k % len(batches)]
-            rng = self._rngs[k % len(self._rngs)]
-            losses.append(self._gradient(x, y, rng, one, layer_views(row, net.sizes)))
+            losses.append(self._gradient(x, y, self._rngs[k % len(self._rngs)], one, grads))
         return array_module(self._device).array(losses)
 
     def _gradient(
@@ -150,40 +152,38 @@ class SegmentGradients:
         self._shuffle = shuffle and len(self._batches) > 1
         self._rngs = rngs
         self._networks = 1 if isinstance(net, MLP) else len(net)
-        self._at_a_time = networks_at_a_time(net.sizes, net.device)
+        self._views: tuple = None, None, []  # of the network and the gradient that it asked for last
 
     def epoch(self) -> Iterator[tuple[int, Gradient]]:
         """For each batch its number of samples, or 1 for a function, and the gradient on it."""
         if not self._shuffle:
             for moments in self._batches:
-                yield moments.weight, partial(self._gradients, partial(_same, moments))
+                yield moments.weight, partial(self._gradients, moments, None)
             return
         orders = move(draw_orders(self._rngs, self._moments.weight), self._moments.device)
         start = 0
-        for size in (batch.weight for batch in self._batches):
-            rows = orders[:, start : start + size]
-            start += size
+        for batch in self._batches:
+            rows = orders[:, start : start + batch.weight]
+            start += batch.weight
             if len(rows) < self._networks:
-                yield size, partial(self._gradients, partial(_same, self._moments.batch(rows[0])))
+                yield batch.weight, partial(self._gradients, self._moments.batch(rows[0]), None)
             else:
-                yield size, partial(self._gradients, partial(_each, self._moments, rows))
+                yield batch.weight, partial(self._gradients, self._moments, rows)
 
-    def _gradients(self, moments_of: Callable[[slice], Moments], net: MLP | Ensemble, grad: NDArray) -> NDArray:
-        """Chunk by chunk."""
-        params, grads = (flat.reshape(self._networks, -1) for flat in (net.params, grad))
+    def _gradients(self, moments: Moments, rows: NDArray | None, net: MLP | Ensemble, grad: NDArray) -> NDArray:
+        """Of these moments; or, given rows (K, B), of the batch that each network has of them."""
         losses = []
-        for k in range(0, self._networks, self._at_a_time):
-            some = slice(k, k + self._at_a_time)
-            layers, views = (stacked_layers(rows[some], net.sizes) for rows in (params, grads))
-            losses.append(segment_gradient(moments_of(some), layers, views, net.negative_slope))
+        for some, layers, grads in self._chunks(net, grad):
+            batch = moments if rows is None else moments.batch(rows[some])
+            losses.append(segment_gradient(batch, layers, grads, net.negative_slope))
         return array_module(net.device).concatenate(losses)
 
-
-def _same(moments: Moments, networks: slice) -> Moments:
-    """These moments for all networks."""
-    return moments
-
-
-def _each(moments: Moments, rows: NDArray, networks: slice) -> Moments:
-    """For each of some networks a batch of its own; rows (K, B) are those of all."""
-    return moments.batch(rows[networks])
+    def _chunks(self, net: MLP | Ensemble, grad: NDArray) -> list[tuple[slice, list[NDArray], list[NDArray]]]:
+        """Which networks are taken at a time, their layers, and the same views of grad."""
+        if self._views[0] is not net or self._views[1] is not grad:  # they are, in every step but the first
+            params, grads = (flat.reshape(self._networks, -1) for flat in (net.params, grad))
+            size = networks_at_a_time(net.sizes, net.device)
+            chunks = [slice(k, k + size) for k in range(0, self._networks, size)]
+            views = [(c, stacked_layers(params[c], net.sizes), stacked_layers(grads[c], net.sizes)) for c in chunks]
+            self._views = net, grad, views
+        return self._views[2]

@@ -198,9 +198,9 @@ class Moments:
         uu, u, uv, v, one = S[0], S[1], S[2 : 2 + k], S[2 + k : -1], S[-1]
         p = lines.real  # (outputs, N)
         q = lines.imag + (p * origin - level[:, None])  # p u + q - v is p x + q - y
-        E_p, E_q = uu * p + u * q - uv, u * p + one * q - v
+        E_p, E_q = uu * p + u * q - uv, u * p + one * q - v  # E = A l - B
+        squares = (p * (E_p - uv) + q * (E_q - v)).reshape(k, len(last), -1).sum(axis=2).sum(axis=0)  # (K,)
         size = self.weight * k
-        squares = (p * (E_p - uv) + q * (E_q - v)).sum(axis=0).reshape(len(last), -1).sum(axis=1)
         losses = (squares + self.sums.squares) / size
         gradient = (E_p + origin * E_q + 1j * E_q) * (2 / size)
         return array_module(self.device).maximum(losses, 0.0), gradient

@@ -74,8 +74,8 @@ def segment_gradient(
         if before is not passed[0]:
             d = _sum_parts(d, before, K)
     # the lines of the input are 1 x + 0 and 0 x + 1 everywhere: the sum over all regions
-    totals = d.view(float).reshape(len(d), K, -1, 2).sum(axis=2)  # (units, K, 2)
-    grads[0][...] = totals.transpose(1, 0, 2)
+    totals = d.reshape(len(d), K, -1).sum(axis=2).T.copy()  # (K, units)
+    grads[0][...] = totals.view(float).reshape(K, -1, 2)
     return losses
 
 
