@@ -21,7 +21,7 @@ from ..devices import array_module, device_of, move
 
 __all__ = ["BatchSums", "PrefixSums", "cumulate"]
 
-BLOCK, MANY = 32, 3_000_000  # samples in a block; more than a cache holds
+EVERY, MANY = 512, 10**8  # samples between two that are bisected first; samples times edges
 
 
 class PrefixSums:
@@ -73,20 +73,20 @@ class PrefixSums:
     def _locate(self, edges: NDArray) -> NDArray:
         """How many samples lie left of each edge.
 
-        Bisection of millions of numbers waits for memory at every step. So bisect the first numbers of all blocks, of
-        which a cache holds many more, and count in one block.
+        Bisection of millions of numbers waits for memory at every step. So bisect every 512th number, all of which a
+        cache holds, and then halve what is left for all edges together: then many numbers are on their way at a time.
         """
-        if len(self.x) < MANY or device_of(edges) == "gpu":
+        if len(self.x) * len(edges) < MANY or device_of(edges) == "gpu":
             return self.x.searchsorted(edges)
-        blocks, first = self._blocks
-        block = np.maximum(first.searchsorted(edges) - 1, 0)
-        return block * BLOCK + np.add.reduce(blocks.take(block, axis=0) < edges[:, None], axis=1)
+        place = np.maximum(self._every.searchsorted(edges) * EVERY - (EVERY - 1), 0)  # so many at least
+        step = EVERY
+        while step := step // 2:
+            place += step * (self.x.take(place + (step - 1), mode="clip") < edges)
+        return np.minimum(place, len(self.x))  # the last of these blocks may be shorter
 
     @cached_property
-    def _blocks(self) -> tuple[NDArray, NDArray]:
-        """x in blocks, one row per block, and the first number of each."""
-        blocks = np.append(self.x, np.full(-len(self.x) % BLOCK, np.inf)).reshape(-1, BLOCK)
-        return blocks, blocks[:, 0].copy()
+    def _every(self) -> NDArray:
+        return self.x[::EVERY].copy()
 
     def slice(self, first: int, last: int, v: NDArray) -> "PrefixSums":
         """The prefix sums of these samples alone, given v (outputs, n) of all; nothing is summed up again but v^2."""

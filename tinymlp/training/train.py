@@ -76,7 +76,8 @@ def train(
     seed : int or Generator
         Of the shuffling and of dropout; 0 if not given. A second call with the same integer repeats the orders of the
         first; a Generator goes on where the first call left it. The networks of an ensemble see the same batches; each
-        learns what it would learn alone, bit for bit (but with dropout each draws units of its own).
+        learns what it would learn alone: sample by sample bit for bit (but with dropout each draws units of its own),
+        by segments to rounding, 1e-12 of a gradient.
     seeds : sequence of int or of Generator
         One for each network of an ensemble, instead of ``seed``: then each has batches of its own.
     snapshots : iterable of int
@@ -108,11 +109,14 @@ def train(
 
     Examples
     --------
-    >>> from tinymlp import MLP, Moments, sample, train
+    >>> from tinymlp import MLP, Ensemble, Moments, sample, train
     >>> train(MLP([1, 10, 1]), sample("sine"), 3).losses.shape
     (3,)
     >>> train(MLP([1, 10, 1]), Moments.of_function("sine", (-5, 5)), 3).losses.shape
     (3,)
+    >>> million = Moments.of(sample("sine", n=1_000_000))
+    >>> train(Ensemble([1, 10, 1], range(64)), million, 3, lr=[0.01] * 32 + [0.001] * 32).losses.shape
+    (3, 64)
     """
     _check(net, data, epochs, lr, batch_size, loss, optimizer, seed, seeds, callback)
     shuffle, progress = check_flag("shuffle", shuffle), check_flag("progress", progress)
