@@ -63,7 +63,7 @@ def test_a_batch_and_its_prefix_sums():
 
 
 def test_samples_are_found_among_many(monkeypatch):
-    """Catches: a block that is looked through by one sample too many or too few, ties across blocks, a short last one."""
+    """Catches: a search that ends one sample too early or too late, ties across blocks, a short last block."""
     monkeypatch.setattr("tinymlp.training.prefix_sums.MANY", 1)
     rng = np.random.default_rng(6)
     for n in (1, 2, 511, 512, 513, 20_007):
