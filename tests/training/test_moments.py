@@ -198,6 +198,11 @@ def test_what_is_refused():
         Moments.of(Dataset([0.0, 1e200], [0.0, 1]))
     with pytest.raises(ValueError, match=r"batch_size is 10, but a function has no samples"):
         Moments.of_function("sine", (0, 1)).batches(10)
+    moments = Moments.of(Dataset(np.arange(9.0), np.zeros(9)))
+    for batch in (moments.batches(5)[0], moments.batch(np.arange(5)), moments.batch(np.arange(5)[None])):
+        assert batch.batches(None) == [batch]
+        with pytest.raises(ValueError, match="batch_size is 2, but this is a batch already"):
+            batch.batches(2)
     for start, stop in [(1, 1), (2, 1), (0, np.inf), (np.nan, 1)]:
         with pytest.raises(ValueError, match="interval"):
             Moments.of_function("sine", (start, stop))

@@ -232,7 +232,7 @@ def test_two_points_for_all_samples_of_a_region(sizes, slope):
 def test_all_networks_of_an_ensemble(slope, dtype, monkeypatch):
     """Catches: gradients that land in another network's row, in one chunk or in several; fill that counts."""
     moments = Moments.of(random_data(7, 2))
-    for numbers in (2**17, 500):  # 13 networks at a time, or all
+    for numbers in (2**17, 500):  # all networks at a time, or 8
         monkeypatch.setitem(tinymlp.segments.walk.NUMBERS, "cpu", numbers)
         nets = Ensemble([1, 5, 5, 2], range(30), negative_slope=slope, dtype=dtype)
         nets.params[3] = 0  # one region
@@ -246,6 +246,25 @@ def test_all_networks_of_an_ensemble(slope, dtype, monkeypatch):
             loss, expected = by_segments(net, moments)
             assert losses[k] == pytest.approx(loss, rel=1e-13)
             assert np.abs(grads[k] - expected).max() <= max(1e-12, np.finfo(dtype).eps) * np.abs(expected).max()
+
+
+@pytest.mark.parametrize("seeds", [[5], range(30)], ids=["one order", "an order for each"])
+def test_shuffled_batches_of_an_ensemble(seeds, monkeypatch):
+    """Catches: the batch of another network, also in a later chunk; the samples of a batch that another epoch had."""
+    monkeypatch.setitem(tinymlp.segments.walk.NUMBERS, "cpu", 500)  # 8 networks at a time
+    data, nets = random_data(7, 2), Ensemble([1, 5, 5, 2], range(30), dtype=np.float64)
+    grads, rngs = np.empty_like(nets.params), [np.random.default_rng(seed) for seed in seeds]
+    gradients, again = SegmentGradients(nets, Moments.of(data), 128, True, rngs), [*map(np.random.default_rng, seeds)]
+    for _ in range(2):
+        orders = [rng.permutation(500) for rng in again]
+        for i, (size, gradient) in enumerate(gradients.epoch()):
+            losses = gradient(nets, grads)
+            for k, net in enumerate(nets.nets):
+                rows = orders[k % len(orders)][128 * i : 128 * (i + 1)]
+                loss, expected = by_samples(net, Dataset(data.x[rows], data.y[rows]))
+                assert size == len(rows)
+                assert losses[k] == pytest.approx(loss, rel=1e-13)
+                assert np.abs(grads[k] - expected).max() <= 1e-12 * np.abs(expected).max()
 
 
 def test_a_network_that_is_lost_harms_no_other():

@@ -64,7 +64,7 @@ class Moments:
     centre : (float, array (outputs,))
         Subtracted from x and from y before anything is summed.
     samples : Samples or None
-        None for a function.
+        From which batches are made. None for a function, and for a batch.
     """
 
     interval: tuple[float, float]
@@ -136,7 +136,10 @@ class Moments:
         return device_of(self.centre[1])
 
     def to(self, device: str) -> "Moments":
-        """The same on "cpu" or "gpu"; itself if it is there. Integrals are computed on the CPU in any case."""
+        """The same on "cpu" or "gpu"; itself if it is there. Integrals are computed on the CPU in any case.
+
+        `train` moves moments to where the network is, in every call; who calls it often moves them once.
+        """
         if device == self.device:
             return self
         samples = self.samples and Samples(*(move(values, device) for values in self.samples))
@@ -146,16 +149,17 @@ class Moments:
     def batches(self, batch_size: int | None) -> list["Moments"]:
         """The moments of each run of so many neighbouring samples, the last may be smaller; None for all at once.
 
-        ValueError if a batch size is given for a function.
+        ValueError if a batch size is given for a function, or one that would cut a batch.
         """
         if batch_size is None:
             return [self]
         if self.samples is None or not isinstance(self.sums, PrefixSums):
-            raise ValueError(f"batch_size is {batch_size}, but a function has no samples: leave it out")
+            no = "a function has no samples" if isinstance(self.sums, Integrals) else "this is a batch already"
+            raise ValueError(f"batch_size is {batch_size}, but {no}: leave it out")
         if batch_size >= self.weight:
             return [self]
         parts = [self.sums.slice(i, i + batch_size, self.samples.v) for i in range(0, self.weight, batch_size)]
-        return [replace(self, interval=_ends(part.x), weight=len(part.x), sums=part) for part in parts]
+        return [replace(self, interval=_ends(part.x), weight=len(part.x), sums=part, samples=None) for part in parts]
 
     def batch(self, rows: NDArray) -> "Moments":
         """The moments of a batch of samples, which may be any.
@@ -171,7 +175,7 @@ class Moments:
         rows = array_module(self.device).sort(places.take(rows), axis=-1)  # now rows in order of x
         one = rows.ndim == 1
         sums = PrefixSums.of(x.take(rows), u.take(rows), v.take(rows, axis=1)) if one else BatchSums(x, u, v, rows)
-        return replace(self, weight=rows.shape[-1], sums=sums)
+        return replace(self, weight=rows.shape[-1], sums=sums, samples=None)
 
     def loss(self, edges: NDArray, lines: NDArray, last: NDArray) -> tuple[NDArray, NDArray]:
         """The mean squared errors of K piecewise linear functions, and their gradients by the lines.

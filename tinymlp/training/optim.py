@@ -131,7 +131,7 @@ class Adam:
         sums = self.running_sums(params)
         ((factor, eps),) = self.begin_steps(1)
         rate = self.lr * factor
-        if isinstance(rate, float) and device_of(params) == "gpu":
+        if device_of(params) == "gpu" and not isinstance(rate, np.ndarray):
             kernels.adam(params, grad, sums, self.betas, rate, eps, self.weight_decay)
         else:
             self._step(params, grad, sums, rate, eps)
@@ -170,7 +170,7 @@ class Adam:
 
     def _step(self, params: NDArray, grad: NDArray, sums: NDArray, rate: float | NDArray, eps: float) -> None:
         xp, powers, update = array_module(device_of(params)), self._powers, self._update
-        if not isinstance(rate, float):
+        if isinstance(rate, np.ndarray):
             rate = xp.asarray(rate.astype(params.dtype))[:, None]  # (K, 1); rounded, as a number would be
         powers[0] = grad + self.weight_decay * params if self.weight_decay else grad
         xp.multiply(powers[0], powers[0], out=powers[1])
