@@ -25,7 +25,7 @@ from tinymlp import (
 from tinymlp.cli import main
 from tinymlp.network.parameters import layer_views
 from tinymlp.training.backprop import Memory, backward, forward
-from tinymlp.training.gradients import SampleGradients
+from tinymlp.training.gradients import SampleGradients, SegmentGradients
 
 DATA = sample("sine", (-5, 5), 1000)
 
@@ -158,17 +158,96 @@ def test_no_step_reads_from_the_gpu(cupy, no_reads):
     """Catches: a loss, a branch or a length that makes the CPU wait for the GPU in every step."""
     for slope in (0.0, 0.1):
         net = MLP([1, 10, 10, 1], negative_slope=slope, device="gpu")
-        gradients, adam = SampleGradients(net, DATA, 128, True, np.random.default_rng(0)), Adam()
+        gradients, adam = SampleGradients(net, DATA, 128, True, [np.random.default_rng(0)]), Adam()
         grad = cupy.empty_like(net.params)
 
         def epoch(net=net, gradients=gradients, adam=adam, grad=grad):
             for _, gradient in gradients.epoch():
-                gradient(net, layer_views(grad, net.sizes))
+                gradient(net, grad)
                 adam.step(net.params, grad)
 
         epoch()  # compiles
         with no_reads():
             epoch()
+
+
+MIXED = np.random.default_rng(2).permutation(1000)
+MOMENTS = {
+    "samples": Moments.of(Dataset(DATA.x[MIXED], DATA.y[MIXED])),
+    "two outputs": Moments.of(Dataset(DATA.x, np.stack([DATA.y, DATA.x], axis=1))),
+    "closed form": Moments.of_function("sine", (-5, 5)),
+    "quadrature": Moments.of_function(np.cos, (-5, 5)),
+}
+
+
+@pytest.mark.parametrize("slope", [0.0, 0.1])
+@pytest.mark.parametrize(
+    ("data", "options"),
+    [
+        ("samples", {}),
+        ("samples", {"batch_size": 130, "shuffle": False}),
+        ("samples", {"batch_size": 130}),
+        ("samples", {"batch_size": 130, "seeds": [3, 4, 5]}),
+        ("samples", {"batch_size": 130, "lr": [0.01, 0.02, 0.03]}),
+        ("two outputs", {"batch_size": 130, "seeds": [3, 4, 5]}),
+        ("closed form", {}),
+        ("quadrature", {}),
+    ],
+    ids=str,
+)
+def test_training_on_segments(cupy, slope, data, options):
+    """Catches: other batches, sums or parts of regions on the GPU; integrals that are computed there, or stay here."""
+    moments = MOMENTS[data]
+    nets = Ensemble([1, 6, 6, moments.outputs], range(3), negative_slope=slope, **F64)
+    for net in [nets] if "seeds" in options or "lr" in options else [nets, nets[1].copy()]:
+        on_gpu, host = net.to("gpu"), pickle.loads(pickle.dumps(net))
+        histories = [train(one, moments, 5, **options) for one in (host, on_gpu)]
+        assert histories[1].losses == pytest.approx(histories[0].losses, rel=1e-10)
+        assert np.abs(on_gpu.to("cpu").params - host.params).max() < 1e-9
+
+
+def test_segments_on_the_gpu_are_the_same_in_every_run(cupy):
+    """Catches: sums whose order the GPU chooses in every run."""
+    runs = []
+    for _ in range(2):
+        nets = Ensemble([1, 10, 10, 1], range(8), device="gpu")
+        train(nets, MOMENTS["samples"], 20, batch_size=500, seeds=range(8))
+        runs.append(nets.params.get())
+    assert (runs[0] == runs[1]).all()
+
+
+def test_a_network_that_is_lost_harms_no_other(cupy):
+    """Catches: sums over the regions of all networks, which carry a NaN from one into the next."""
+    nets = Ensemble([1, 6, 6, 1], range(3), device="gpu", **F64)
+    nets.params[1] = np.nan
+    grad = cupy.empty_like(nets.params)
+    ((_, gradient),) = SegmentGradients(nets, MOMENTS["samples"], None, False, [np.random.default_rng(0)]).epoch()
+    assert np.isfinite(gradient(nets, grad).get()).tolist() == [True, False, True]
+    assert np.isfinite(grad.get()).all(axis=1).tolist() == [True, False, True]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_rate_for_each_network(cupy, dtype):
+    """Catches: a step with several rates that is another than that with one."""
+    rng = np.random.default_rng(0)
+    host, grad = rng.normal(size=(2, 3, 50)).astype(dtype)
+    on_gpu, alike, rates = cupy.asarray(host), cupy.asarray(host), [0.1, 0.03, 1.0]
+    adams = [Adam(rates, weight_decay=0.1), Adam(rates, weight_decay=0.1), Adam(0.03, weight_decay=0.1)]
+    for _ in range(5):
+        for adam, params, g in zip(adams, (host, on_gpu, alike), (grad, *2 * [cupy.asarray(grad)]), strict=True):
+            adam.step(params, g)
+    assert (on_gpu.get() == host).all()
+    assert (on_gpu.get()[1] == alike.get()[1]).all()
+
+
+def test_the_gpu_waits_as_often_for_many_networks(stand_in):
+    """Catches: a look at the GPU for each network."""
+    reads = []
+    for networks in (2, 40):
+        before = strict_cupy.reads
+        train(Ensemble([1, 5, 5, 1], range(networks), device="gpu"), MOMENTS["samples"], 3, batch_size=250)
+        reads.append(strict_cupy.reads - before)
+    assert reads[0] == reads[1]
 
 
 @pytest.mark.parametrize("callback", [None, lambda *_: None])
@@ -263,9 +342,7 @@ def test_ensembles(cupy):
 
 
 def test_what_does_not_fit(cupy):
-    """Catches: segments trained on the GPU's arrays, other errors than ValueError."""
-    with pytest.raises(ValueError, match=r"on the CPU: use net\.to"):
-        train(MLP([1, 3, 1], device="gpu"), Moments.of(DATA), 1)
+    """Catches: other errors than ValueError."""
     with pytest.raises(ValueError, match="too large for float32"):
         train(MLP([1, 3, 1], device="gpu"), Dataset([1e60], [1.0]), 1)
 

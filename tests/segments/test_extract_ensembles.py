@@ -168,7 +168,7 @@ def test_one_network_and_no_hidden_layer():
 
 def test_more_networks_than_are_done_at_a_time(monkeypatch):
     """Catches: the second lot put in the place of the first."""
-    monkeypatch.setitem(tinymlp.segments.extract.NUMBERS, "cpu", 500)
+    monkeypatch.setitem(tinymlp.segments.walk.NUMBERS, "cpu", 500)
     ensemble = Ensemble([1, 5, 5, 1], range(23))
     ensemble[12].params[:] = 0
     assert_agrees(extract_segments(ensemble), ensemble.nets)

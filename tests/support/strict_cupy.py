@@ -69,8 +69,8 @@ class ndarray:
     def copy(self):
         return ndarray(self.host.copy())
 
-    def astype(self, dtype):
-        return ndarray(self.host.astype(dtype))
+    def astype(self, dtype, *, copy=True):
+        return ndarray(self.host.astype(dtype, copy=copy))
 
     def reshape(self, *shape):
         return ndarray(self.host.reshape(*shape))
@@ -91,6 +91,9 @@ class ndarray:
 
     def dot(self, other):
         return ndarray(self.host.dot(_ours(other)))
+
+    def searchsorted(self, v):
+        return ndarray(self.host.searchsorted(_ours(v)))
 
     def nonzero(self):
         return tuple(map(ndarray, self.host.nonzero()))
@@ -263,8 +266,28 @@ def fmin(a, b):
     return ndarray(np.fmin(_ours(a), _ours(b)))
 
 
+def add(a, b, out):
+    np.add(_ours(a), _number(b), out=_ours(out))
+    return out
+
+
+def subtract(a, b, out):
+    np.subtract(_ours(a), _number(b), out=_ours(out))
+    return out
+
+
 def multiply(a, b, out):
     np.multiply(_ours(a), _number(b), out=_ours(out))
+    return out
+
+
+def divide(a, b, out):
+    np.divide(_ours(a), _number(b), out=_ours(out))
+    return out
+
+
+def sqrt(a, out):
+    np.sqrt(_ours(a), out=_ours(out))
     return out
 
 
@@ -282,6 +305,10 @@ def divmod(a, b):
 def lexsort(keys):
     """Of an array with one row for each key; no tuple."""
     return ndarray(np.lexsort(_ours(keys)))
+
+
+def sort(a, axis=-1):
+    return ndarray(np.sort(_ours(a), axis))
 
 
 def where(condition, x, y):

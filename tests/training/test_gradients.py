@@ -3,29 +3,47 @@
 import numpy as np
 import pytest
 
-from tinymlp import MLP, Dataset
+from tinymlp import MLP, Dataset, Ensemble
 from tinymlp.network.parameters import layer_views
 from tinymlp.training.backprop import Memory, backward, forward
-from tinymlp.training.gradients import SampleGradients, batches, piece_size
+from tinymlp.training.gradients import SampleGradients, draw_orders, piece_size
 
 
-def test_batches_cover_every_sample_once():
-    """Catches: a dropped last batch, x and y shuffled apart, the same order every epoch."""
-    x = np.arange(10.0)[None]
-    rng = np.random.default_rng(0)
-    seen = [[(b.shape[1], b, c) for b, c in batches(x, x + 100, 4, rng.permutation(10))] for _ in range(2)]
-    for epoch in seen:
-        assert [n for n, *_ in epoch] == [4, 4, 2]
-        bx, by = (np.concatenate([b[i] for b in epoch], axis=1) for i in (1, 2))
-        assert sorted(bx[0]) == list(range(10))
-        assert (by == bx + 100).all()
-    assert (seen[0][0][1] != seen[1][0][1]).any()
+@pytest.mark.parametrize("seeds", [[3], [3, 4, 5]])
+def test_epochs_cover_every_sample_once(seeds, monkeypatch):
+    """Catches: a dropped last batch, x and y shuffled apart, the same order every epoch or for every network."""
+    x, nets, seen = np.arange(10.0), Ensemble([1, 1], range(3)), []
+    data, rngs = Dataset(x, x + 100), [np.random.default_rng(seed) for seed in seeds]
+    gradients = SampleGradients(nets, data, 4, True, rngs)
+    monkeypatch.setattr(gradients, "_gradient", lambda x, y, rng, net, grads: seen.append((x[0], y[0])) or 0.0)
+    for _ in range(2):
+        epoch = list(gradients.epoch())
+        assert [size for size, _ in epoch] == [4, 4, 2]
+        for _, gradient in epoch:
+            assert gradient(nets, nets.params).shape == (3,)
+    assert all((y == x + 100).all() for x, y in seen)
+    orders = [np.concatenate([x for x, _ in seen[k::3]]) for k in range(3)]  # of each network in both epochs
+    for order in orders:
+        assert sorted(order[:10]) == sorted(order[10:]) == list(range(10))
+        assert (order[:10] != order[10:]).any()
+    assert (orders[0] != orders[1]).any() == (len(seeds) > 1)
 
 
-def test_batches_without_rng_are_slices():
+def test_batches_without_shuffling_are_slices(monkeypatch):
     """Catches: shuffling where the article has none."""
-    x = np.arange(5.0)[None]
-    assert [b[0].tolist() for b, _ in batches(x, x, 2)] == [[0, 1], [2, 3], [4]]
+    x, net, seen = np.arange(5.0), MLP([1, 1]), []
+    gradients = SampleGradients(net, Dataset(x, x), 2, False, [np.random.default_rng(0)])
+    monkeypatch.setattr(gradients, "_gradient", lambda x, *_: seen.append(x[0].tolist()) or 0.0)
+    for _, gradient in gradients.epoch():
+        gradient(net, net.params)
+    assert seen == [[0, 1], [2, 3], [4]]
+
+
+def test_orders_are_those_of_the_generators():
+    """Catches: another order than the one that a seed has always given; row numbers that a small dtype cuts off."""
+    orders = draw_orders([np.random.default_rng(seed) for seed in (5, 6)], 70_000)
+    for order, seed in zip(orders, (5, 6), strict=True):
+        assert (order == np.random.default_rng(seed).permutation(70_000)).all()
 
 
 @pytest.mark.parametrize(("sizes", "n"), [([1, 30, 30, 2], 1280), ([3, 5, 1], 5000), ([1, 10, 1], 2049)])
@@ -39,10 +57,10 @@ def test_large_batches_are_done_in_pieces(sizes, n):
     memory = Memory(net, n)
     forward(net, data.x.T, memory)
     loss = backward(net, data.y.T, memory, layer_views(whole, sizes))
-    gradients = SampleGradients(net, data, n, False, rng)
+    gradients = SampleGradients(net, data, n, False, [rng])
     ((samples, gradient),) = gradients.epoch()
     assert samples == n
-    assert gradient(net, layer_views(pieces, sizes)) == pytest.approx(loss, rel=1e-13)
+    assert gradient(net, pieces) == pytest.approx([loss], rel=1e-13)
     assert np.abs(pieces - whole).max() < 1e-13 * np.abs(whole).max()
     assert max(gradients._memories) <= piece_size(sizes)
 

@@ -17,16 +17,23 @@ def anonymous(name):
     return lambda x: FUNCTIONS[name](x)
 
 
+def over_all(integrals, start, stop):
+    """The integrals over the whole interval, not divided by its length."""
+    return integrals.between(np.array([float(start), stop]), np.array([1]))[:, 0] * (stop - start)
+
+
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_quadrature_finds_the_closed_forms(name):
     """Catches: a wrong antiderivative, or a rule or panels that miss a jump; and the accuracy that is stated."""
     start, stop = INTERVALS.get(name, (-3, 7))
     edges = np.array([start, *np.sort(np.random.default_rng(0).uniform(start, stop, 30)), stop])
-    closed, found = (Integrals(f, (start, stop)).between(edges) for f in (name, anonymous(name)))
-    assert closed.shape == (31, 6)
-    size = np.abs(closed).sum(axis=0)
-    assert (np.abs(found - closed).max(axis=0) < 1e-14 * size).all()
-    assert (np.abs(found - closed).sum(axis=0) < 5e-14 * size).all()
+    both = [Integrals(f, (start, stop)) for f in (name, anonymous(name))]
+    closed, found = (integrals.between(edges, np.array([31])) for integrals in both)
+    assert closed.shape == (5, 32)
+    size = np.abs(closed).sum(axis=1)
+    assert (np.abs(found - closed).max(axis=1) < 1e-14 * size).all()
+    assert (np.abs(found - closed).sum(axis=1) < 5e-14 * size).all()
+    assert both[1].squares == pytest.approx(both[0].squares, rel=1e-14)
 
 
 def test_every_function_has_a_closed_form():
@@ -56,29 +63,29 @@ def test_every_function_has_a_closed_form():
 )
 def test_values_known_otherwise(function, start, stop, f, uf, ff):
     """Catches: a factor that both ways share: of the length, or of u."""
-    between = Integrals(function, (start, stop)).between(np.array([float(start), stop]))[0] * (stop - start)
-    assert between[:3] == pytest.approx([(stop - start) ** 3 / 12, 0, stop - start], rel=1e-14, abs=1e-14)
-    assert between[4] == pytest.approx(f, rel=1e-13)
-    assert between[3] == pytest.approx(uf, rel=1e-13, abs=1e-13)
-    assert between[5] == pytest.approx(ff, rel=1e-13)
+    integrals, length = Integrals(function, (start, stop)), stop - start
+    u2, u, *of_f, one = over_all(integrals, start, stop)
+    assert [u2, u, one] == pytest.approx([length**3 / 12, 0, length], rel=1e-14, abs=1e-14)
+    assert of_f[1] == pytest.approx(f, rel=1e-13)
+    assert of_f[0] == pytest.approx(uf, rel=1e-13, abs=1e-13)
+    assert integrals.squares * length == pytest.approx(ff, rel=1e-13)
 
 
 def test_jumps_and_breakpoints_anywhere():
     """Catches: a jump next to the end of a panel, which no node sees."""
     rng = np.random.default_rng(1)
     for c in rng.uniform(-5, 5, 300):
-        edges = np.array([-5.0, 5.0])
-        f, ff = Integrals(lambda x, c=c: np.where(x > c, 1.0, 0.0), (-5, 5)).between(edges)[0, 4:]
-        assert [10 * f, 10 * ff] == pytest.approx([5 - c, 5 - c], abs=1e-12)
-        f, ff = Integrals(lambda x, c=c: np.abs(x - c), (-5, 5)).between(edges)[0, 4:]
-        assert 10 * f == pytest.approx(((5 - c) ** 2 + (5 + c) ** 2) / 2, rel=1e-12)
-        assert 10 * ff == pytest.approx(((5 - c) ** 3 + (5 + c) ** 3) / 3, rel=1e-12)
+        jump = Integrals(lambda x, c=c: np.where(x > c, 1.0, 0.0), (-5, 5))
+        assert [over_all(jump, -5, 5)[3], 10 * jump.squares] == pytest.approx([5 - c, 5 - c], abs=1e-12)
+        bend = Integrals(lambda x, c=c: np.abs(x - c), (-5, 5))
+        assert over_all(bend, -5, 5)[3] == pytest.approx(((5 - c) ** 2 + (5 + c) ** 2) / 2, rel=1e-12)
+        assert 10 * bend.squares == pytest.approx(((5 - c) ** 3 + (5 + c) ** 3) / 3, rel=1e-12)
 
 
 def test_a_jump_far_from_0():
     """Catches: panels that cannot get short enough, where float64 is coarse."""
-    f = Integrals(lambda x: np.where(x > 1e6 + 0.3, 1.0, 0.0), (1e6, 1e6 + 1)).between(np.array([1e6, 1e6 + 1]))[0, 4]
-    assert f == pytest.approx(0.7, abs=1e-9)
+    jump = Integrals(lambda x: np.where(x > 1e6 + 0.3, 1.0, 0.0), (1e6, 1e6 + 1))
+    assert over_all(jump, 1e6, 1e6 + 1)[3] == pytest.approx(0.7, abs=1e-9)
 
 
 @pytest.mark.parametrize(

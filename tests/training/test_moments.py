@@ -27,7 +27,7 @@ def loss_of(moments, edges, lines):
     """`Moments.loss` of lines (2, R, outputs), the gradient in that shape; the stop gets a line that must not count."""
     p, q = lines.swapaxes(1, 2)  # (outputs, R)
     columns = np.concatenate([p + 1j * q, np.full((len(p), 1), 1e9 + 1e9j)], axis=1)
-    loss, gradient = moments.loss(edges, columns)
+    (loss,), gradient = moments.loss(np.append(edges[:-1], moments.interval[1]), columns, np.array([len(edges) - 1]))
     assert (gradient[:, -1] == 0).all()
     return loss, np.array([gradient.real.T[:-1], gradient.imag.T[:-1]])
 
@@ -104,13 +104,61 @@ def test_batches_are_runs_of_sorted_samples(batch_size):
         start, stop = batch.interval
         assert batch.weight == len(chosen)
         assert start == x[chosen[0]]
-        assert start < stop
-        assert stop == x[chosen[-1]] or (stop == np.nextafter(start, 9) and x[chosen[-1]] == start)
+        assert stop == np.nextafter(x[chosen[-1]], 9)
         edges, lines = np.array([start, (start + stop) / 2, stop]), rng.normal(size=(2, 2, 1))
         loss, gradient = loss_of(batch, edges, lines)
         expected_loss, expected = exact_loss(x[chosen], y[chosen, None], edges, lines)
         assert loss == pytest.approx(expected_loss, rel=1e-13)
         assert gradient == pytest.approx(expected, rel=1e-12, abs=1e-14)
+
+
+@pytest.mark.parametrize("outputs", [1, 2])
+@pytest.mark.parametrize("in_order", [True, False])
+def test_any_batch(in_order, outputs):
+    """Catches: row numbers that are taken for places in order of x, rows that are not sorted, ties, empty regions."""
+    rng = np.random.default_rng(6)
+    x, y = np.round(rng.uniform(-3, 3, 200), 1), rng.normal(size=(200, outputs))
+    x = np.sort(x) if in_order else x
+    moments = Moments.of(Dataset(x, y))
+    for size in (1, 7, 64, 200):
+        chosen = rng.permutation(200)[:size].astype(np.int32)
+        edges, lines = np.array([x.min(), -1.5, -1.5, 0.3, 0.31, x.max()]), rng.normal(size=(2, 5, outputs))
+        expected_loss, expected = exact_loss(x[chosen], y[chosen], edges, lines)
+        for batch in (moments.batch(chosen), moments.batch(chosen[None])):
+            loss, gradient = loss_of(batch, edges, lines)
+            assert batch.weight == size
+            assert loss == pytest.approx(expected_loss, rel=1e-13)
+            assert gradient == pytest.approx(expected, rel=1e-12, abs=1e-14)
+
+
+@pytest.mark.parametrize("kind", ["all", "neighbours", "one batch", "a batch for each", "function"])
+def test_several_networks(kind):
+    """Catches: samples in another network's column, a last region that reaches into the next row, fill that counts."""
+    rng = np.random.default_rng(9)
+    x, y = rng.uniform(-3, 3, 300), rng.normal(size=300)
+    moments = Moments.of_function("sine", (-3, 3)) if kind == "function" else Moments.of(Dataset(x, y))
+    rows = np.stack([rng.permutation(300)[:50] for _ in range(3)])
+    alone = [moments] * 3
+    if kind == "neighbours":
+        moments = moments.batches(120)[1]
+        alone = [moments] * 3
+    elif kind == "one batch":
+        moments = moments.batch(rows[0])
+        alone = [moments] * 3
+    elif kind == "a batch for each":
+        alone = [moments.batch(row) for row in rows]
+        moments = moments.batch(rows)
+    start, stop = moments.interval
+    edges = np.sort(rng.uniform(start, stop, (3, 6)), axis=1)
+    edges[:, 0], edges[:, -1] = start, stop
+    edges[1, 3:] = stop  # a shorter row, filled
+    lines = rng.normal(size=(1, 18)) + 1j * rng.normal(size=(1, 18))
+    losses, gradient = moments.loss(edges.reshape(-1), lines, np.array([5, 11, 17]))
+    for k, one in enumerate(alone):
+        (loss,), expected = one.loss(edges[k], lines[:, 6 * k : 6 * k + 6], np.array([5]))
+        assert losses[k] == pytest.approx(loss, rel=1e-13)
+        assert gradient[:, 6 * k : 6 * k + 6] == pytest.approx(expected, rel=1e-12, abs=1e-15)
+    assert (gradient[0, [5, 9, 10, 11, 17]] == 0).all()
 
 
 def test_a_perfect_fit_has_no_negative_loss():
@@ -150,6 +198,11 @@ def test_what_is_refused():
         Moments.of(Dataset([0.0, 1e200], [0.0, 1]))
     with pytest.raises(ValueError, match=r"batch_size is 10, but a function has no samples"):
         Moments.of_function("sine", (0, 1)).batches(10)
+    moments = Moments.of(Dataset(np.arange(9.0), np.zeros(9)))
+    for batch in (moments.batches(5)[0], moments.batch(np.arange(5)), moments.batch(np.arange(5)[None])):
+        assert batch.batches(None) == [batch]
+        with pytest.raises(ValueError, match="batch_size is 2, but this is a batch already"):
+            batch.batches(2)
     for start, stop in [(1, 1), (2, 1), (0, np.inf), (np.nan, 1)]:
         with pytest.raises(ValueError, match="interval"):
             Moments.of_function("sine", (start, stop))

@@ -60,6 +60,29 @@ def test_ensemble_step_is_each_networks_own():
     assert (together == alone).all()
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_rate_for_each_network(dtype):
+    """Catches: a rate that another network gets, or that is rounded otherwise than alone."""
+    rng = np.random.default_rng(0)
+    params, grads = rng.normal(size=(3, 5)).astype(dtype), rng.normal(size=(4, 3, 5)).astype(dtype)
+    together, alone, rates = params.copy(), params.copy(), [0.1, 0.03, 1]
+    one, many = Adam(rates, weight_decay=0.1), [Adam(rate, weight_decay=0.1) for rate in rates]
+    for g in grads:
+        one.step(together, g)
+        for k in range(3):
+            many[k].step(alone[k], g[k])
+    assert (together == alone).all()
+
+
+@pytest.mark.parametrize("shape", [(5,), (3,), (2, 5), (3, 1, 5)])
+def test_rates_for_other_networks(shape):
+    """Catches: rates that are spread over the parameters of one network."""
+    params = np.ones(shape)
+    with pytest.raises(ValueError, match=r"lr has 3 numbers, and params .*: give one for each network"):
+        Adam([0.1, 0.2, 0.3]).step(params, params)
+    assert (params == 1).all()
+
+
 def test_eps_that_the_dtype_cannot_hold():
     """Catches: 0/0 for the gradient of a dead unit in float16."""
     params = np.ones(3, np.float16)
@@ -90,6 +113,10 @@ def test_moments_of_another_network(make):
         (Adam, {"lr": -1}, "lr is -1"),
         (Adam, {"lr": float("nan")}, "lr is nan"),
         (SGD, {"lr": float("inf")}, "lr is inf"),
+        (Adam, {"lr": [0.1, 0]}, "lr is 0: give a number > 0"),
+        (Adam, {"lr": []}, r"lr is \[\]: give a number > 0"),
+        (Adam, {"lr": [[0.1]]}, r"lr is \[\[0\.1\]\]: give a number > 0"),
+        (Adam, {"lr": [0.1, "a"]}, "lr is 'a': give a number > 0"),
         (Adam, {"betas": (0.9, 1.0)}, "betas is"),
         (Adam, {"eps": -1}, "eps is"),
         (Adam, {"eps": 0}, "eps is"),

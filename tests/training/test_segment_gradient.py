@@ -5,11 +5,13 @@ from functools import cache
 import numpy as np
 import pytest
 
-from tinymlp import MLP, Adam, Dataset, Ensemble, Moments, extract_segments, sample
+import tinymlp
+from tinymlp import MLP, Adam, Dataset, Ensemble, Moments, extract_segments
 from tinymlp.article.experiment import run
 from tinymlp.article.experiments import EXPERIMENTS
 from tinymlp.functions import FUNCTIONS
-from tinymlp.network.parameters import layer_views
+from tinymlp.network.parameters import layer_views, stacked_layers
+from tinymlp.segments.walk import INPUT, Float64, walk
 from tinymlp.training.backprop import Memory, backward, forward
 from tinymlp.training.gradients import SampleGradients, SegmentGradients
 from tinymlp.training.segment_gradient import segment_gradient
@@ -17,7 +19,9 @@ from tinymlp.training.segment_gradient import segment_gradient
 
 def by_segments(net, moments):
     grad = np.full_like(net.params, np.nan)
-    return segment_gradient(moments, net, layer_views(grad, net.sizes)), grad
+    layers, grads = (stacked_layers(flat[None], net.sizes) for flat in (net.params, grad))
+    (loss,) = segment_gradient(moments, layers, grads, net.negative_slope)
+    return loss, grad
 
 
 def by_samples(net, data):
@@ -156,33 +160,118 @@ def network_after(experiment):
 
 def fifty_losses(net, gradients, lr):
     """The losses of 50 steps of Adam, each before its step."""
-    net, adam, losses = net.astype(np.float64), Adam(lr), []
-    grad = np.empty_like(net.params)
+    adam, losses, grad = Adam(lr), [], np.empty_like(net.params)
     while len(losses) < 50:
         for _, gradient in gradients.epoch():
-            losses.append(gradient(net, layer_views(grad, net.sizes)))
+            losses.append(gradient(net, grad))
             adam.step(net.params, grad)
-    return np.array(losses[:50])
+    return np.array(losses[:50])  # (50, K)
 
 
+@pytest.mark.parametrize("shuffle", [False, True], ids=["in order", "shuffled"])
 @pytest.mark.parametrize("experiment", EXPERIMENTS, ids=lambda e: e.name)
-def test_same_trajectories_as_sample_by_sample(experiment):
-    """Catches: batches with other ends, and errors that training makes grow. The article's batches, 50 steps."""
+def test_same_trajectories_as_sample_by_sample(experiment, shuffle):
+    """Catches: batches with other ends or in another order, another network's batch, errors that training makes grow.
+
+    The article's batches, 50 steps; three networks, each with an order of its own, and each of them alone.
+    """
     e = experiment
     start = network_after(e.continues) if e.continues else MLP(e.sizes, negative_slope=e.negative_slope)
     data, lr = e.rounds[0].sample(), e.rounds[0].lr
-    rng, like = np.random.default_rng(0), start.astype(np.float64)
-    samples = SampleGradients(like, data, e.batch_size, False, rng)
-    segments = SegmentGradients(like, Moments.of(data), e.batch_size, False)
-    one, other = (fifty_losses(like, gradients, lr) for gradients in (samples, segments))
-    assert np.abs(one / other - 1).max() < 1e-9
+    moments = Moments.of(data)
+
+    def ensemble():
+        nets = Ensemble(e.sizes, range(3), negative_slope=e.negative_slope, dtype=np.float64)
+        nets.params[0] = start.params
+        return nets
+
+    def rngs(*seeds):
+        return [np.random.default_rng(seed) for seed in seeds]
+
+    one, other = ensemble(), ensemble()
+    by_samples = fifty_losses(one, SampleGradients(one, data, e.batch_size, shuffle, rngs(0, 1, 2)), lr)
+    by_segments = fifty_losses(other, SegmentGradients(other, moments, e.batch_size, shuffle, rngs(0, 1, 2)), lr)
+    assert np.abs(by_samples / by_segments - 1).max() < 1e-9
+    for k, net in enumerate(ensemble().nets):
+        alone = fifty_losses(net, SegmentGradients(net, moments, e.batch_size, shuffle, rngs(k)), lr)
+        assert np.abs(alone[:, 0] / by_segments[:, k] - 1).max() < 1e-9
 
 
-def test_all_networks_of_an_ensemble():
-    """Catches: gradients that land in another network's row."""
-    nets, moments = Ensemble([1, 5, 5, 1], range(3), dtype=np.float64), Moments.of(sample("sine", n=400))
+def by_two_points(net, moments):
+    """The gradient by backpropagation over two points in each region, which stand for all samples there."""
+    layers = [layer[None] for layer in net.layers]
+    a = Float64(INPUT, moments.interval, net.negative_slope)
+    walk(a, layers)
+    _, d = moments.loss(a.edges, a.lines, a.last)
+    wide = np.flatnonzero(np.diff(a.edges) > 0)
+    left, right = a.edges[wide], a.edges[wide + 1]
+    x1, x2 = left + (right - left) / 4, right - (right - left) / 4
+    # d1 + d2 = dL/dq and d1 x1 + d2 x2 = dL/dp
+    d2 = (d.real[:, wide] - d.imag[:, wide] * x1) / (x2 - x1)
+    d1 = d.imag[:, wide] - d2
+    x, d = np.concatenate([x1, x2])[None], np.concatenate([d1, d2], axis=1)
+    memory, grad = Memory(net, x.shape[1]), np.full_like(net.params, np.nan)
+    z = forward(net, x, memory)
+    backward(net, z - d * d.size / 2, memory, layer_views(grad, net.sizes))  # the y with 2 (z - y) / size = d
+    return grad
+
+
+@pytest.mark.parametrize("slope", [0.0, 0.1])
+@pytest.mark.parametrize("sizes", [[1, 10, 10, 10, 1], [1, 3, 20, 5, 3], [1, 40, 40, 1]])
+def test_two_points_for_all_samples_of_a_region(sizes, slope):
+    """Catches: a transpose, a mask or a sum over parts that is wrong, by a way back that knows nothing of lines."""
+    for seed in range(5):
+        net = MLP(sizes, negative_slope=slope, seed=seed, dtype=np.float64)
+        moments = Moments.of(random_data(seed, sizes[-1], n=5000))
+        expected = by_two_points(net, moments)
+        assert np.abs(by_segments(net, moments)[1] - expected).max() < 1e-9 * np.abs(expected).max()
+
+
+@pytest.mark.parametrize("slope", [0.0, 0.1])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_all_networks_of_an_ensemble(slope, dtype, monkeypatch):
+    """Catches: gradients that land in another network's row, in one chunk or in several; fill that counts."""
+    moments = Moments.of(random_data(7, 2))
+    for numbers in (2**17, 500):  # all networks at a time, or 8
+        monkeypatch.setitem(tinymlp.segments.walk.NUMBERS, "cpu", numbers)
+        nets = Ensemble([1, 5, 5, 2], range(30), negative_slope=slope, dtype=dtype)
+        nets.params[3] = 0  # one region
+        grads = np.full_like(nets.params, np.nan)
+        gradients = SegmentGradients(nets, moments, None, True, [np.random.default_rng(0)])
+        ((size, gradient),) = gradients.epoch()
+        losses = gradient(nets, grads)
+        assert size == 500
+        assert losses.shape == (30,)
+        for k, net in enumerate(nets.nets):
+            loss, expected = by_segments(net, moments)
+            assert losses[k] == pytest.approx(loss, rel=1e-13)
+            assert np.abs(grads[k] - expected).max() <= max(1e-12, np.finfo(dtype).eps) * np.abs(expected).max()
+
+
+@pytest.mark.parametrize("seeds", [[5], range(30)], ids=["one order", "an order for each"])
+def test_shuffled_batches_of_an_ensemble(seeds, monkeypatch):
+    """Catches: the batch of another network, also in a later chunk; the samples of a batch that another epoch had."""
+    monkeypatch.setitem(tinymlp.segments.walk.NUMBERS, "cpu", 500)  # 8 networks at a time
+    data, nets = random_data(7, 2), Ensemble([1, 5, 5, 2], range(30), dtype=np.float64)
+    grads, rngs = np.empty_like(nets.params), [np.random.default_rng(seed) for seed in seeds]
+    gradients, again = SegmentGradients(nets, Moments.of(data), 128, True, rngs), [*map(np.random.default_rng, seeds)]
+    for _ in range(2):
+        orders = [rng.permutation(500) for rng in again]
+        for i, (size, gradient) in enumerate(gradients.epoch()):
+            losses = gradient(nets, grads)
+            for k, net in enumerate(nets.nets):
+                rows = orders[k % len(orders)][128 * i : 128 * (i + 1)]
+                loss, expected = by_samples(net, Dataset(data.x[rows], data.y[rows]))
+                assert size == len(rows)
+                assert losses[k] == pytest.approx(loss, rel=1e-13)
+                assert np.abs(grads[k] - expected).max() <= 1e-12 * np.abs(expected).max()
+
+
+def test_a_network_that_is_lost_harms_no_other():
+    """Catches: a NaN that sums over all networks carry into the next one's gradient."""
+    moments, nets = Moments.of(random_data(2)), Ensemble([1, 6, 6, 1], range(3), dtype=np.float64)
+    nets.params[1] = np.nan
     grads = np.empty_like(nets.params)
-    for net, row in zip(nets.nets, grads, strict=True):
-        segment_gradient(moments, net, layer_views(row, net.sizes))
-    for k, net in enumerate(nets.nets):
-        assert (grads[k] == by_segments(net.copy(), moments)[1]).all()
+    layers, views = (stacked_layers(flat, nets.sizes) for flat in (nets.params, grads))
+    losses = segment_gradient(moments, layers, views, 0.0)
+    assert np.isfinite(losses).tolist() == np.isfinite(grads).all(axis=1).tolist() == [True, False, True]

@@ -206,10 +206,10 @@ def test_dropout_acts_in_training():
     assert (losses[1] != losses[2]).all()
 
 
-@pytest.mark.parametrize("data", [DATA, Moments.of(DATA)])
+@pytest.mark.parametrize("data", [DATA, Moments.of(DATA)], ids=["samples", "segments"])
 def test_networks_with_rates_and_orders_of_their_own(data):
     """Catches: a learning rate or an order given to another network, or to all."""
-    options = {"batch_size": 30} if isinstance(data, Dataset) else {}
+    options = {"batch_size": 30}
     nets = Ensemble([1, 6, 6, 1], seeds=[4, 5, 6])
     together = train(nets, data, 3, lr=[0.01, 0.02, 0.03], seeds=[7, 8, 9], **options)
     again, seeds = Ensemble([1, 6, 6, 1], seeds=[4, 5, 6]), np.array([7, 8, 9])

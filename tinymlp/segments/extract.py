@@ -18,11 +18,9 @@ from .find_regions import Layer, Regions, check_arguments, exact_layers, regions
 from .labels import find_heard_units, is_visible, label_boundaries
 from .piecewise import PiecewiseLinear
 from .reach_bounds import ReachBounds
-from .walk import MAX_REGIONS, Columns, walk
+from .walk import MAX_REGIONS, Columns, networks_at_a_time, walk
 
 __all__ = ["EnsembleSegments", "extract_outputs", "extract_segments"]
-
-NUMBERS = {"cpu": 2**17, "gpu": 2**22}  # about so many lines, of a layer's units in all regions, are computed at a time
 
 
 @overload
@@ -251,7 +249,7 @@ def _extract_ensemble(
 
     networks: list = [None] * len(params)
     tables = []
-    at_a_time = max(1, NUMBERS[ensemble.device] // (sum(like.sizes[1:]) * max(like.sizes)))
+    at_a_time = networks_at_a_time(like.sizes, ensemble.device)
     for begin in range(0, 0 if rational else len(params), at_a_time):
         rows = _walk_rows(ensemble.params[begin : begin + at_a_time], like, start, interval, max_regions)
         tables.append(rows.table())

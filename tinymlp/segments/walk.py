@@ -35,16 +35,20 @@ from tqdm import tqdm
 __all__ = [
     "INPUT",
     "MAX_REGIONS",
+    "NUMBERS",
     "Columns",
     "EqualUnits",
     "Float64",
     "PassedLayer",
+    "by_network",
     "gains",
+    "networks_at_a_time",
     "product",
     "walk",
 ]
 
 MAX_REGIONS = 1_000_000
+NUMBERS = {"cpu": 2**16, "gpu": 2**22}  # about so many lines, of a layer's units in all regions, are computed at a time
 INPUT = np.array([1, 1j])  # the lines with which a network of one input begins: 1 x + 0, and the constant 1
 
 
@@ -225,14 +229,22 @@ def product(layer: NDArray, active: NDArray) -> NDArray:
         return layer[0].dot(active.view(float)).view(complex)
     if isinstance(active, np.ndarray):
         lines = np.empty((out, active.shape[1]), complex)
-        np.matmul(layer, _by_network(active, K), out=_by_network(lines, K))
+        np.matmul(layer, by_network(active, K), out=by_network(lines, K))
         return lines
-    return (layer @ _by_network(active, K)).transpose(1, 0, 2).reshape(out, -1).view(complex)
+    return (layer @ by_network(active, K)).transpose(1, 0, 2).reshape(out, -1).view(complex)
 
 
-def _by_network(lines: NDArray, K: int) -> NDArray:
+def by_network(lines: NDArray, K: int) -> NDArray:
     """Complex lines (units, N) as real matrices (K, units, 2 N / K), p and q of a column side by side; a view."""
     return lines.view(float).reshape(len(lines), K, -1).transpose(1, 0, 2)
+
+
+def networks_at_a_time(sizes: Sequence[int], device: str) -> int:
+    """How many networks of these sizes one walk should take, so that a layer's lines fit a cache, or a GPU's memory.
+
+    A network has about as many regions as hidden units: `NUMBERS` over the units of all layers times the widest.
+    """
+    return max(1, NUMBERS[device] // (sum(sizes[1:]) * max(sizes)))
 
 
 def gains(xp: ModuleType, on: NDArray, negative_slope: float) -> NDArray:

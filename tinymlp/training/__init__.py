@@ -2,11 +2,11 @@
 
 backprop            forward and backward, by hand
 optim               Adam, SGD
-gradients           what a step needs: the loss and its gradient, from samples or from segments
+gradients           what a step needs: the losses and their gradients, from samples or from segments, in batches
 step_by_step        one optimizer step after the other
 fused               whole runs of epochs in one launch on a GPU
 history             History, and the Recorder that writes it
 train               train()
 
-prefix_sums, integrals, moments, segment_gradient    training without samples: the loss from six sums for each region
+prefix_sums, integrals, moments, segment_gradient    training on segments: the loss from a few sums for each region
 """

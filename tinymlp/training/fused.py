@@ -36,8 +36,6 @@ class FusedTraining:
         Of the orders: one for all networks, or one for each.
     adam : Adam
         Of all networks.
-    lrs : list of float
-        The learning rate of each network, instead of Adam's.
 
     Attributes
     ----------
@@ -55,7 +53,6 @@ class FusedTraining:
         shuffle: bool,
         rngs: Sequence[np.random.Generator],
         adam: Adam,
-        lrs: Sequence[float],
     ):
         xp, config = array_module("gpu"), _configuration(net.sizes)
         assert config is not None
@@ -64,7 +61,8 @@ class FusedTraining:
         self._x, self._y = (xp.asarray(values[0]) for values in data.columns(np.float32))
         self._batch_size = min(batch_size, len(data))
         self._shuffle = shuffle and self._batch_size < len(data)
-        self._lrs = xp.asarray(np.array(lrs, np.float64))
+        lrs = np.full(1 if isinstance(net, MLP) else len(net), adam.lr)
+        self._lrs = xp.asarray(lrs)
         self.sizes = [min(self._batch_size, len(data) - i) for i in range(0, len(data), self._batch_size)]
         numbers = max(len(lrs) * len(self.sizes), len(self._rngs) * len(data) if self._shuffle else 1)  # an epoch
         self.most = max(1, LARGEST // numbers)
@@ -93,7 +91,7 @@ class FusedTraining:
         )
 
     def _orders(self, count: int) -> NDArray:
-        """The samples' orders in the next epochs, (networks or 1, epochs or 1, n), drawn as `SampleGradients` does."""
+        """The samples' orders in the next epochs, (networks or 1, epochs or 1, n), drawn as `draw_orders` does."""
         n = self._x.size
         if not self._shuffle:
             return np.arange(n, dtype=np.int32)[None, None]

@@ -1,7 +1,8 @@
 """Gradients: the two ways from the data to the gradient of the loss, sample by sample and by segments.
 
-Either goes through the data in batches, and for each gives a function from a network to its loss and gradient. The data
-choose the way: a `Dataset` is samples, `Moments` are what segments need.
+Either holds the data once, for one network or for all of an ensemble, goes through them in batches, and for each gives
+a function from the network to its losses and gradient. The data choose the way: a `Dataset` is samples, `Moments` are
+what segments need. Both draw the same orders from the same generators, so they take the same steps.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -12,29 +13,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..data import Dataset
-from ..devices import move
+from ..devices import array_module, move
 from ..network.ensemble import Ensemble
 from ..network.mlp import MLP
-from ..network.parameters import count_parameters, layer_views
+from ..network.parameters import count_parameters, layer_views, stacked_layers
+from ..segments.walk import networks_at_a_time
 from .backprop import Memory, backward, forward
 from .moments import Moments
 from .segment_gradient import segment_gradient
 
-__all__ = ["Gradient", "SampleGradients", "SegmentGradients", "batches"]
+__all__ = ["Gradient", "SampleGradients", "SegmentGradients", "draw_orders"]
 
-# Writes it into one (out, in + 1) array for each layer; gives the loss: a number, or an array of shape () on the GPU.
-Gradient = Callable[[MLP, Sequence[NDArray]], float | NDArray]
+# Writes it into an array like net.params; gives the losses (K,), K = 1 for an MLP, on the network's device.
+Gradient = Callable[[MLP | Ensemble, NDArray], NDArray]
 
 
-def batches(x: NDArray, y: NDArray, batch_size: int, order: NDArray | None = None) -> Iterator[tuple[NDArray, NDArray]]:
-    """One epoch: slices of at most batch_size columns of x (inputs, n) and y (outputs, n), every sample once.
-
-    They are taken in this order, a permutation (n,), or else as they are.
-    """
-    if order is not None:
-        x, y = x[:, order], y[:, order]
-    for i in range(0, x.shape[1], batch_size):
-        yield x[:, i : i + batch_size], y[:, i : i + batch_size]
+def draw_orders(rngs: Sequence[np.random.Generator], n: int) -> NDArray:
+    """An order of n samples from each generator, (len(rngs), n)."""
+    orders = np.empty((len(rngs), n), np.int32 if n < 2**31 else np.int64)
+    for order, rng in zip(orders, rngs, strict=True):
+        order[:] = rng.permutation(n)
+    return orders
 
 
 class SampleGradients:
@@ -43,36 +42,63 @@ class SampleGradients:
     Parameters
     ----------
     net : MLP or Ensemble
-        The network, or those, that will ask for gradients.
+        That will ask for gradients.
     data : Dataset
     batch_size : int
     shuffle : bool
-    rng : Generator
-        Of the orders and of dropout.
+    rngs : sequence of Generator
+        Of the orders and of dropout: one for all networks, or one for each.
     """
 
-    def __init__(self, net: MLP | Ensemble, data: Dataset, batch_size: int, shuffle: bool, rng: np.random.Generator):
+    def __init__(
+        self,
+        net: MLP | Ensemble,
+        data: Dataset,
+        batch_size: int,
+        shuffle: bool,
+        rngs: Sequence[np.random.Generator],
+    ):
         self._device = net.device
         self._x, self._y = (move(values, self._device) for values in data.columns(net.dtype))
-        self._batch_size, self._rng = batch_size, rng
+        self._batch_size, self._rngs = batch_size, rngs
         self._shuffle = shuffle and batch_size < len(data)  # one batch of all samples has no order
         self._memories: dict[int, Memory] = {}  # by the number of samples
         self._part = layer_views(np.empty(count_parameters(net.sizes), net.dtype), net.sizes)
+        self._views: tuple = None, []  # of the gradient that was asked for last
 
     def epoch(self) -> Iterator[tuple[int, Gradient]]:
         """For each batch its number of samples, and the gradient on it."""
-        order = move(self._rng.permutation(self._x.shape[1]), self._device) if self._shuffle else None
-        for x, y in batches(self._x, self._y, self._batch_size, order):
-            yield x.shape[1], partial(self._gradient, x, y)
+        n = self._x.shape[1]
+        orders = move(draw_orders(self._rngs, n), self._device) if self._shuffle else None
+        for i in range(0, n, self._batch_size):
+            part = slice(i, min(i + self._batch_size, n))
+            if orders is None:
+                batches = [(self._x[:, part], self._y[:, part])]
+            else:
+                batches = [(self._x.take(rows, axis=1), self._y.take(rows, axis=1)) for rows in orders[:, part]]
+            yield part.stop - i, partial(self._gradients, batches)
 
-    def _gradient(self, x: NDArray, y: NDArray, net: MLP, grads: Sequence[NDArray]) -> float | NDArray:
+    def _gradients(self, batches: Sequence[tuple[NDArray, NDArray]], net: MLP | Ensemble, grad: NDArray) -> NDArray:
+        """One network after the other."""
+        nets = [net] if isinstance(net, MLP) else net.nets
+        if self._views[0] is not grad:  # it is, in every step but the first
+            self._views = grad, [layer_views(row, net.sizes) for row in grad.reshape(len(nets), -1)]
+        losses = []
+        for k, (one, grads) in enumerate(zip(nets, self._views[1], strict=True)):
+            x, y = batches[k % len(batches)]
+            losses.append(self._gradient(x, y, self._rngs[k % len(self._rngs)], one, grads))
+        return array_module(self._device).array(losses)
+
+    def _gradient(
+        self, x: NDArray, y: NDArray, rng: np.random.Generator, net: MLP, grads: Sequence[NDArray]
+    ) -> float | NDArray:
         """On the CPU piece by piece, so that activations stay in the cache however large the batch."""
         n = x.shape[1]
         pieces = -(-n // piece_size(net.sizes)) if self._device == "cpu" else 1
         losses = []
         for k, (a, b) in enumerate(pairwise(n * i // pieces for i in range(pieces + 1))):
             memory = self._memories.get(b - a) or self._memories.setdefault(b - a, Memory(net, b - a))
-            forward(net, x[:, a:b], memory, self._rng)
+            forward(net, x[:, a:b], memory, rng)
             losses.append(backward(net, y[:, a:b], memory, self._part if k else grads, n))
             if k:
                 for grad, part in zip(grads, self._part, strict=True):
@@ -91,36 +117,73 @@ def piece_size(sizes: Sequence[int]) -> int:
 
 
 class SegmentGradients:
-    """The gradient from the segments of the network, in float64, whatever the number of samples (`segment_gradient`).
+    """The gradient from the segments of all networks at once, in float64, whatever the number of samples.
+
+    Networks are taken in chunks that fit a cache, or a GPU's memory (`networks_at_a_time`).
 
     Parameters
     ----------
     net : MLP or Ensemble
-        As for `SampleGradients`; one input, no dropout, on the CPU.
+        As for `SampleGradients`; of one input, without dropout.
     moments : Moments
     batch_size : int or None
-        How many neighbouring samples are a batch; None for all.
+        How many samples are a batch; None for all.
     shuffle : bool
-        Must be False unless there is one batch only.
+        Whether a batch is drawn in a new order every epoch, or is the same run of neighbours each time.
+    rngs : sequence of Generator
+        Of the orders: one for all networks, or one for each.
     """
 
-    def __init__(self, net: MLP | Ensemble, moments: Moments, batch_size: int | None, shuffle: bool):
+    def __init__(
+        self,
+        net: MLP | Ensemble,
+        moments: Moments,
+        batch_size: int | None,
+        shuffle: bool,
+        rngs: Sequence[np.random.Generator],
+    ):
         if net.dropout:
             raise ValueError(
                 f"net has dropout {net.dropout}, so it is another network, with other segments, for every sample: "
                 "train on a Dataset, not on Moments"
             )
-        if net.device != "cpu":
-            raise ValueError("data are Moments, which train on the CPU: use net.to('cpu'), or give a Dataset")
-        self._batches = moments.batches(batch_size)
-        if shuffle and len(self._batches) > 1:
-            raise ValueError(
-                f"batch_size is {batch_size}, and Moments can be cut only into batches of neighbours, not shuffled: "
-                "leave batch_size out for all samples at once, give shuffle=False for slices of the x axis, or train "
-                "on the Dataset"
-            )
+        self._moments = moments.to(net.device)
+        self._batches = self._moments.batches(batch_size)
+        self._shuffle = shuffle and len(self._batches) > 1
+        self._rngs = rngs
+        self._networks = 1 if isinstance(net, MLP) else len(net)
+        self._views: tuple = None, None, []  # of the network and the gradient that it asked for last
 
     def epoch(self) -> Iterator[tuple[int, Gradient]]:
         """For each batch its number of samples, or 1 for a function, and the gradient on it."""
-        for moments in self._batches:
-            yield moments.weight, partial(segment_gradient, moments)
+        if not self._shuffle:
+            for moments in self._batches:
+                yield moments.weight, partial(self._gradients, moments, None)
+            return
+        orders = move(draw_orders(self._rngs, self._moments.weight), self._moments.device)
+        start = 0
+        for batch in self._batches:
+            rows = orders[:, start : start + batch.weight]
+            start += batch.weight
+            if len(rows) < self._networks:
+                yield batch.weight, partial(self._gradients, self._moments.batch(rows[0]), None)
+            else:
+                yield batch.weight, partial(self._gradients, self._moments, rows)
+
+    def _gradients(self, moments: Moments, rows: NDArray | None, net: MLP | Ensemble, grad: NDArray) -> NDArray:
+        """Of these moments; or, given rows (K, B), of the batch that each network has of them."""
+        losses = []
+        for some, layers, grads in self._chunks(net, grad):
+            batch = moments if rows is None else moments.batch(rows[some])
+            losses.append(segment_gradient(batch, layers, grads, net.negative_slope))
+        return array_module(net.device).concatenate(losses)
+
+    def _chunks(self, net: MLP | Ensemble, grad: NDArray) -> list[tuple[slice, list[NDArray], list[NDArray]]]:
+        """Which networks are taken at a time, their layers, and the same views of grad."""
+        if self._views[0] is not net or self._views[1] is not grad:  # they are, in every step but the first
+            params, grads = (flat.reshape(self._networks, -1) for flat in (net.params, grad))
+            size = networks_at_a_time(net.sizes, net.device)
+            chunks = [slice(k, k + size) for k in range(0, self._networks, size)]
+            views = [(c, stacked_layers(params[c], net.sizes), stacked_layers(grads[c], net.sizes)) for c in chunks]
+            self._views = net, grad, views
+        return self._views[2]

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import functions
+from ..devices import device_of, move
 from ..functions import Function, find_function
 from ..interval import Interval, check_interval
 
@@ -33,7 +34,9 @@ FIRST_PANELS, MOST_PANELS = 64, 20_000
 
 
 class Integrals:
-    """Integrals of u^2, u, 1, u f, f and f^2 over regions, u = x - origin, divided by the length of the interval.
+    """Integrals of u^2, u, u f, f and 1 over regions, u = x - origin, divided by the length of the interval.
+
+    To `Moments` it is what `PrefixSums` are, with a function in place of samples.
 
     Parameters
     ----------
@@ -45,6 +48,8 @@ class Integrals:
     ----------
     origin : float
         The middle of the interval.
+    squares : float
+        The integral of f^2 over the interval, divided by its length.
 
     Raises
     ------
@@ -70,14 +75,23 @@ class Integrals:
         else:
             self._of_f = Panels(f, start, stop, self.origin)
         with np.errstate(over="ignore", invalid="ignore"):
-            if not np.isfinite(self.between(np.array([start, stop]))).all():
+            ends = np.array([start, stop])
+            self.squares = float(np.diff(self._of_f(ends, ends - self.origin)[2])[0] / self._length)
+            if not np.isfinite([*self.between(ends, np.array([1]))[:, 0], self.squares]).all():
                 raise ValueError(f"the square of the function on ({start}, {stop}) is too large for float64")
 
-    def between(self, edges: NDArray) -> NDArray:
-        """The six integrals, in this order, for each region between edges (R + 1,): (R, 6)."""
-        u = edges - self.origin
-        f, uf, ff = self._of_f(edges, u)
-        return np.diff([u**3 / 3, u**2 / 2, u, uf, f, ff]).T / self._length
+    def between(self, edges: NDArray, last: NDArray) -> NDArray:
+        """The five integrals, in this order, for each region, (5, N); arguments as for `PrefixSums.between`.
+
+        They are computed on the CPU, and handed back to where the edges are.
+        """
+        x = move(edges, "cpu")
+        u = x - self.origin
+        f, uf, _ = self._of_f(x, u)
+        integrals = np.zeros((5, len(x)))
+        integrals[:, :-1] = np.diff([u**3 / 3, u**2 / 2, uf, f, u]) / self._length
+        integrals[:, move(last, "cpu")] = 0
+        return move(integrals, device_of(edges))
 
 
 def _linear(x: NDArray, u: NDArray) -> list[NDArray]:

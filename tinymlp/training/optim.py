@@ -6,7 +6,8 @@ them.
 """
 
 import math
-from typing import Protocol
+from collections.abc import Sequence
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,11 +26,19 @@ class Optimizer(Protocol):
         """Change params in place; grad has their shape."""
 
 
-def _check(lr: float, weight_decay: float) -> tuple[float, float]:
-    return (
-        check_number("lr", lr, lambda v: 0 < v < math.inf, "a number > 0"),
-        check_number("weight_decay", weight_decay, lambda v: 0 <= v < math.inf, "a number >= 0"),
-    )
+def _check_rate(lr: Any) -> float:
+    return check_number("lr", lr, lambda v: 0 < v < math.inf, "a number > 0")
+
+
+def _check_rates(lr: Any) -> float | NDArray:
+    """A number, or an array of several."""
+    rates = np.asarray(lr, object)  # as objects: numbers beside a string would become strings
+    several = rates.ndim == 1 and rates.size > 0
+    return np.array([_check_rate(rate) for rate in rates.tolist()]) if several else _check_rate(lr)
+
+
+def _check_decay(weight_decay: Any) -> float:
+    return check_number("weight_decay", weight_decay, lambda v: 0 <= v < math.inf, "a number >= 0")
 
 
 def _check_fit(moment: NDArray, params: NDArray) -> None:
@@ -53,7 +62,7 @@ class SGD:
     """
 
     def __init__(self, lr: float = 0.001, *, momentum: float = 0.0, weight_decay: float = 0.0):
-        self.lr, self.weight_decay = _check(lr, weight_decay)
+        self.lr, self.weight_decay = _check_rate(lr), _check_decay(weight_decay)
         self.momentum = check_number("momentum", momentum, lambda v: 0 <= v < 1, "a number in [0, 1)")
         self._velocity: NDArray | None = None
 
@@ -78,12 +87,12 @@ class Adam:
 
         params -= rate * M / (sqrt(V) + eps s)           rate = lr s (1 - b1) / (1 - b1^t)
 
-    On a GPU the step is one CUDA kernel (``gpu/adam.cu``).
+    On a GPU the step is one CUDA kernel (``gpu/adam.cu``); where networks have rates of their own, array operations.
 
     Parameters
     ----------
-    lr : float
-        Learning rate, > 0.
+    lr : float, or sequence of float
+        Learning rate, > 0; for an ensemble also one for each network.
     betas : (float, float)
         Decay of the two moments, in [0, 1).
     eps : float
@@ -98,13 +107,13 @@ class Adam:
 
     def __init__(
         self,
-        lr: float = 0.001,
+        lr: float | Sequence[float] | NDArray = 0.001,
         *,
         betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-8,
         weight_decay: float = 0.0,
     ):
-        self.lr, self.weight_decay = _check(lr, weight_decay)
+        self.lr, self.weight_decay = _check_rates(lr), _check_decay(weight_decay)
         try:
             b1, b2 = (check_number("betas", b, lambda v: 0 <= v < 1, "") for b in betas)
         except (TypeError, ValueError) as error:
@@ -115,17 +124,22 @@ class Adam:
         self._sums: NDArray | None = None
 
     def step(self, params: NDArray, grad: NDArray) -> None:
-        """Change params in place, given the gradient of the loss by them (same shape, left as it is)."""
+        """Change params in place, given the gradient of the loss by them (same shape, left as it is).
+
+        ValueError if the shape is not that of the steps before, or there are other networks than rates.
+        """
         sums = self.running_sums(params)
         ((factor, eps),) = self.begin_steps(1)
         rate = self.lr * factor
-        if device_of(params) == "gpu":
+        if device_of(params) == "gpu" and not isinstance(rate, np.ndarray):
             kernels.adam(params, grad, sums, self.betas, rate, eps, self.weight_decay)
         else:
             self._step(params, grad, sums, rate, eps)
 
     def running_sums(self, params: NDArray) -> NDArray:
         """M and V for these parameters, (2, *shape of params), which every step changes in place."""
+        if np.shape(self.lr) not in ((), params.shape[:-1]):
+            raise ValueError(f"lr has {np.size(self.lr)} numbers, and params {params.shape}: give one for each network")
         if self._sums is None:
             self._sums = self._make_sums(params)
         _check_fit(self._sums[0], params)
@@ -144,26 +158,29 @@ class Adam:
         return factors
 
     def _make_sums(self, params: NDArray) -> NDArray:
-        """Zeros; and on the CPU the memory that a step writes into."""
+        """Zeros; and the memory that `_step` writes into."""
         if params.dtype.type(self.eps) == 0:
             raise ValueError(f"eps is {self.eps}, which {params.dtype} rounds to 0: give a larger one")
-        sums = array_module(device_of(params)).zeros((2, *params.shape), params.dtype)
-        if device_of(params) == "cpu":
-            self._powers, self._update, self._decay = np.empty_like(sums), np.empty_like(params), np.empty_like(sums)
+        xp = array_module(device_of(params))
+        sums = xp.zeros((2, *params.shape), params.dtype)
+        if xp is np or np.ndim(self.lr):
+            self._powers, self._update, self._decay = xp.empty_like(sums), xp.empty_like(params), xp.empty_like(sums)
             self._decay[0], self._decay[1] = self.betas
         return sums
 
-    def _step(self, params: NDArray, grad: NDArray, sums: NDArray, rate: float, eps: float) -> None:
-        powers, update = self._powers, self._update
+    def _step(self, params: NDArray, grad: NDArray, sums: NDArray, rate: float | NDArray, eps: float) -> None:
+        xp, powers, update = array_module(device_of(params)), self._powers, self._update
+        if isinstance(rate, np.ndarray):
+            rate = xp.asarray(rate.astype(params.dtype))[:, None]  # (K, 1); rounded, as a number would be
         powers[0] = grad + self.weight_decay * params if self.weight_decay else grad
-        np.multiply(powers[0], powers[0], out=powers[1])
-        np.multiply(sums, self._decay, out=sums)
-        np.add(sums, powers, out=sums)
-        np.sqrt(sums[1], out=update)
-        np.add(update, eps, out=update)
-        np.divide(sums[0], update, out=update)
-        np.multiply(update, rate, out=update)
-        np.subtract(params, update, out=params)
+        xp.multiply(powers[0], powers[0], out=powers[1])
+        xp.multiply(sums, self._decay, out=sums)
+        xp.add(sums, powers, out=sums)
+        xp.sqrt(sums[1], out=update)
+        xp.add(update, eps, out=update)
+        xp.divide(sums[0], update, out=update)
+        xp.multiply(update, rate, out=update)
+        xp.subtract(params, update, out=params)
 
 
 def _one_minus_power(beta: float, t: int) -> float:

@@ -5,15 +5,12 @@ parameters in place and return the losses of the epochs that they trained, which
 them. Given the same parameters and the same orders of the samples, both take the same steps.
 """
 
-from collections.abc import Sequence
-
 import numpy as np
 from numpy.typing import NDArray
 
 from ..devices import array_module
 from ..network.ensemble import Ensemble
 from ..network.mlp import MLP
-from ..network.parameters import layer_views
 from .gradients import SampleGradients, SegmentGradients
 from .optim import Optimizer
 
@@ -21,14 +18,14 @@ __all__ = ["StepByStep"]
 
 
 class StepByStep:
-    """One gradient after the other, and for each one step of an optimizer.
+    """One gradient after the other, and for each one step of an optimizer; all networks of an ensemble together.
 
     Parameters
     ----------
     net : MLP or Ensemble
-    gradients : list of SampleGradients or of SegmentGradients
-        One for all networks, or one for each.
-    optimizers : list of Optimizer
+    gradients : SampleGradients or SegmentGradients
+        Of all networks.
+    optimizer : Optimizer
         Likewise.
 
     Attributes
@@ -41,19 +38,10 @@ class StepByStep:
 
     most = 1
 
-    def __init__(
-        self,
-        net: MLP | Ensemble,
-        gradients: Sequence[SampleGradients] | Sequence[SegmentGradients],
-        optimizers: Sequence[Optimizer],
-    ):
-        self._net, self._gradients = net, gradients
-        self._nets = [net] if isinstance(net, MLP) else net.nets
+    def __init__(self, net: MLP | Ensemble, gradients: SampleGradients | SegmentGradients, optimizer: Optimizer):
+        self._net, self._gradients, self._optimizer = net, gradients, optimizer
         self._xp = array_module(net.device)
-        grad = self._xp.empty_like(net.params)
-        self._grads = [layer_views(row, net.sizes) for row in grad.reshape(len(self._nets), -1)]
-        several = zip(optimizers, net.params, grad, strict=True) if len(optimizers) > 1 else ()
-        self._steps = list(several) or [(optimizers[0], net.params, grad)]
+        self._grad = self._xp.empty_like(net.params)
         self._good, self._alive = net.params.copy(), True  # after the last epoch without NaN; whether there was none
         self.sizes: list[float] = []
 
@@ -65,17 +53,16 @@ class StepByStep:
         array, (1, batches + 1, K)
             The losses of the batches, then a row of 0, or NaN for a network that has a NaN or an infinity.
         """
-        xp, params, nets = self._xp, self._net.params, self._nets
+        xp, params = self._xp, self._net.params
         sizes: list[float] = []
-        losses: list[float | NDArray] = []
-        for batch in zip(*(gradients.epoch() for gradients in self._gradients), strict=True):
-            sizes.append(batch[0][0])
-            losses += [batch[k % len(batch)][1](net, self._grads[k]) for k, net in enumerate(nets)]
-            for optimizer, some, grad in self._steps:
-                optimizer.step(some, grad)
-        losses += list((0 * params.reshape(len(nets), -1)).sum(axis=1))
+        rows: list[NDArray] = []  # (K,) each
+        for size, gradient in self._gradients.epoch():
+            sizes.append(size)
+            rows.append(gradient(self._net, self._grad))
+            self._optimizer.step(params, self._grad)
+        rows.append((0 * params.reshape(len(rows[0]), -1)).sum(axis=1).astype(rows[0].dtype))
         self.sizes = sizes
-        table = xp.array(losses).reshape(1, -1, len(nets))
+        table = xp.array(rows)[None]
         self._alive = xp.isfinite(table.sum()) & self._alive
         self._good = xp.where(self._alive, params, self._good)
         return table

@@ -45,8 +45,9 @@ def train(
     """Train a network, or every network of an ensemble, in place, on the mean squared error.
 
     The data choose how gradients are found. With a `Dataset` it is backpropagation over every sample of a batch, in the
-    network's dtype. `Moments` need the samples only once, to sum them up; then a step takes as long for a million
-    samples as for a thousand (`segment_gradient`), in float64.
+    network's dtype. `Moments` sum the samples up once; then a step over a million samples takes as long as one over a
+    thousand (`segment_gradient`), in float64, and the networks of an ensemble take it together. Given the same seeds,
+    both ways take the same steps.
 
     Parameters
     ----------
@@ -55,7 +56,7 @@ def train(
         that is not finite is noticed only then.
     data : Dataset or Moments
         `Moments.of(data)`, or a function itself without samples, `Moments.of_function`, are for networks of one input
-        without dropout, on the CPU.
+        without dropout.
     epochs : int
         How many times to go through the data.
     lr : float or sequence of float
@@ -66,8 +67,8 @@ def train(
         article, and all of Moments.
     shuffle : bool
         Draw a new order of the samples every epoch. Without it each batch is the same slice of the data each time; on
-        samples in order of x, as in the article, that changes what a network can learn. Moments cannot be shuffled:
-        their batches are all samples, or, with ``shuffle=False``, slices of the x axis.
+        samples in order of x, as in the article, that changes what a network can learn. Without it, batches of Moments
+        are slices of the x axis, whatever the order of the data.
     loss : "mse"
         The mean squared error.
     optimizer : Adam or SGD
@@ -75,7 +76,8 @@ def train(
     seed : int or Generator
         Of the shuffling and of dropout; 0 if not given. A second call with the same integer repeats the orders of the
         first; a Generator goes on where the first call left it. The networks of an ensemble see the same batches; each
-        learns what it would learn alone, bit for bit (but with dropout each draws units of its own).
+        learns what it would learn alone: sample by sample bit for bit (but with dropout each draws units of its own),
+        by segments to rounding, 1e-12 of a gradient.
     seeds : sequence of int or of Generator
         One for each network of an ensemble, instead of ``seed``: then each has batches of its own.
     snapshots : iterable of int
@@ -107,11 +109,14 @@ def train(
 
     Examples
     --------
-    >>> from tinymlp import MLP, Moments, sample, train
+    >>> from tinymlp import MLP, Ensemble, Moments, sample, train
     >>> train(MLP([1, 10, 1]), sample("sine"), 3).losses.shape
     (3,)
     >>> train(MLP([1, 10, 1]), Moments.of_function("sine", (-5, 5)), 3).losses.shape
     (3,)
+    >>> million = Moments.of(sample("sine", n=1_000_000))
+    >>> train(Ensemble([1, 10, 1], range(64)), million, 3, lr=[0.01] * 32 + [0.001] * 32).losses.shape
+    (3, 64)
     """
     _check(net, data, epochs, lr, batch_size, loss, optimizer, seed, seeds, callback)
     shuffle, progress = check_flag("shuffle", shuffle), check_flag("progress", progress)
@@ -123,7 +128,7 @@ def train(
         rngs = [generator("seed", 0 if seed is None else seed)]  # of all networks
     else:
         rngs = [generator(f"seeds[{k}]", one) for k, one in enumerate(seeds)]
-    training = _choose(net, data, LR if lr is None else lr, batch_size, shuffle, optimizer, rngs, fused)
+    training = _choose(net, data, optimizer or _adam(net, lr), batch_size, shuffle, rngs, fused)
 
     recorder = Recorder(net, training, wanted, batch_size)
     stops = sorted({*wanted, epochs})
@@ -143,32 +148,32 @@ def train(
         raise recorder.interrupted() from None
 
 
+def _adam(net: MLP | Ensemble, lr: float | Sequence[float] | None) -> Adam:
+    """With one rate for all networks, or one for each."""
+    if lr is None:
+        return Adam(LR)
+    return Adam(np.asarray(lr, object).item() if isinstance(net, MLP) else lr)
+
+
 def _choose(
     net: MLP | Ensemble,
     data: Dataset | Moments,
-    lr: float | Sequence[float],
+    optimizer: Optimizer,
     batch_size: int | None,
     shuffle: bool,
-    optimizer: Optimizer | None,
     rngs: list[np.random.Generator],
     fused: bool | None,
 ) -> StepByStep | FusedTraining:
     """How the data, the network and ``fused`` say that it is to be trained."""
-    rates = np.atleast_1d(np.asarray(lr, object)).tolist()  # as objects: numbers beside a string would become strings
-    adams = [Adam(rate) for rate in rates]  # one, or one for each network; each checks its lr
-    reason = why_not_fused(net, data, optimizer or adams[0])
+    reason = why_not_fused(net, data, optimizer)
     if fused and reason:
         raise ValueError(f"fused is True, but the kernel {reason}; or leave fused out")
     if isinstance(data, Moments):
-        return StepByStep(net, [SegmentGradients(net, data, batch_size, shuffle)], [optimizer] if optimizer else adams)
+        return StepByStep(net, SegmentGradients(net, data, batch_size, shuffle, rngs), optimizer)
     assert batch_size is not None
-    if reason is None and fused is not False:
-        adam = optimizer if isinstance(optimizer, Adam) else adams[0]
-        networks = 1 if isinstance(net, MLP) else len(net)
-        lrs = [adam.lr] * networks if len(adams) == 1 else [one.lr for one in adams]
-        return FusedTraining(net, data, batch_size, shuffle, rngs, adam, lrs)
-    gradients = [SampleGradients(net, data, batch_size, shuffle, rng) for rng in rngs]
-    return StepByStep(net, gradients, [optimizer] if optimizer else adams)
+    if isinstance(optimizer, Adam) and reason is None and fused is not False:
+        return FusedTraining(net, data, batch_size, shuffle, rngs, optimizer)
+    return StepByStep(net, SampleGradients(net, data, batch_size, shuffle, rngs), optimizer)
 
 
 def _check(
@@ -204,8 +209,9 @@ def _check(
         if lr is not None:
             raise ValueError(f"lr is {lr}, and optimizer has an lr of its own: give one of the two")
     networks = 1 if isinstance(net, MLP) else len(net)
-    if np.asarray(lr, object).shape not in ((), (networks,)):
-        raise ValueError(f"lr is {lr!r}: give one number, or one for each of the {networks} networks")
+    rates = optimizer.lr if isinstance(optimizer, Adam) else lr
+    if np.asarray(rates, object).shape not in ((), (networks,)):
+        raise ValueError(f"lr is {rates!r}: give one number, or one for each of the {networks} networks")
     if seeds is not None:
         if isinstance(net, MLP):
             raise ValueError(f"seeds is {seeds!r}, and net is one network: give seed, or an Ensemble")
