@@ -30,7 +30,7 @@ from .results import digits_of, read_result, write_json
 __all__ = ["ORDERS", "Study", "judge", "measure", "spread", "study", "study_in_processes", "timed_measure"]
 
 ORDERS = {"unshuffled": False, "shuffled": True}
-AT_ONCE = {"cpu": 16, "gpu": 1024}  # networks that are trained side by side; a stop loses those
+AT_ONCE = {"cpu": 32, "gpu": 1024}  # networks that are trained side by side; a stop loses those
 
 
 @dataclass(frozen=True)
@@ -73,12 +73,12 @@ def study(
         Folder of ``claims.json``, ``experiments.json`` and, in ``seeds/``, what each network gave. What is there from
         this very code is not made again.
     executor : concurrent.futures.Executor
-        Runs the networks on the CPU, two jobs for every 16 seeds; in this process, one after the other, if not given.
+        Runs the networks on the CPU, two jobs for every 32 seeds; in this process, one after the other, if not given.
         It must be able to import tinymlp, and need not see ``out``.
     progress : bool
         Show a progress bar.
     device : "cpu", "gpu" or "auto"
-        On a CPU 16 networks at a time learn side by side, on a GPU, in this process, up to 1024 (`run_ensemble`). The
+        On a CPU 32 networks at a time learn side by side, on a GPU, in this process, up to 1024 (`run_ensemble`). The
         digits depend on that (`digits_of`), so each keeps only what it has made itself.
 
     Returns
