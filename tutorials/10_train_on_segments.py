@@ -19,8 +19,8 @@ from tinymlp.training.backprop import Memory, backward, forward
 # %% [markdown]
 # ## On paper: one piece
 #
-# On one region the network is p x + q. Its part of the mean squared error is L = 1/N sum (p x + q - y)^2, over the
-# samples there, of N all in all. Multiplied out, it needs only six sums over the samples; its slopes need five of them:
+# On one region the network is p x + q, and its part of the loss is L = 1/N sum (p x + q - y)^2, over the samples
+# there, of N all in all. Multiplied out, it needs only six sums over the samples; its slopes need five of them:
 #
 #     dL/dq = 2/N E0,   E0 = sum (p x + q - y)   = p Sx  + q n  - Sy
 #     dL/dp = 2/N E1,   E1 = sum (p x + q - y) x = p Sxx + q Sx - Sxy
@@ -33,11 +33,9 @@ from tinymlp.training.backprop import Memory, backward, forward
 #     dL/dw_k = v_k dL/dp     dL/db_k = v_k dL/dq     dL/dv_k = w_k dL/dp + b_k dL/dq     dL/dc = dL/dq (all regions)
 #
 # The breakpoints move, too, when w and b do. But there both pieces have the same value: if one moves by h, the few
-# samples that it passes over change their errors by no more than about h, and L by no more than about h^2.
+# samples that it passes over change their errors by no more than about h, and L by about h^2.
 #
-# ## The table
-#
-# Sums over the samples between two breakpoints are differences of prefix sums: sum once, look up ever after.
+# ## The table: sums between two breakpoints are differences of prefix sums; sum once, look up ever after
 
 
 # %%
@@ -83,38 +81,23 @@ for n in (1_000, 1_000_000):
     print(f"{n:9,} samples: {1e3 * (middle - start):.2f} ms from the table, {1e3 * (stop - middle):.2f} ms one by one")
 
 # %% [markdown]
-# ## More layers
+# ## More layers, many networks
 #
-# A deeper layer is handed lines instead of a number x: (p, q) in each region. It pushes them through W and b, splits
-# regions where a unit switches, and sets units that are off to 0. Three linear steps; the way back is their transposes:
-# read `segments/walk.py`, `training/segment_gradient.py`. For any depth, give `train` the table, `Moments`:
+# A deeper layer is handed lines, (p, q) in each region. It pushes them through W and b, splits regions where a unit
+# switches, and sets units that are off to 0. Three linear steps; the way back is their transposes: `segments/walk.py`,
+# `training/segment_gradient.py`. 64 networks are only more columns: each costs a fifth of what it costs alone, or less.
 
 # %%
-net = MLP([1, 10, 10, 10, 1])
-start = perf_counter()
-history = train(net, Moments.of(sample("sine", (-5, 5), 1_000_000)), 1000)
-print(f"1000 steps over a million samples: {perf_counter() - start:.1f} s, table and all; {history.losses[-1]:.5f}")
-
-# %% [markdown]
-# ## Many networks
-#
-# Lines are numbers in columns, one column per region. So put the columns of 64 networks side by side: then every NumPy
-# call does its work for all of them, and a network costs a fifth of what it costs alone, or less. Batches may be drawn
-# at random, too, here another one for each network. They are summed up region by region: a table would serve only once.
-
-# %%
-moments = Moments.of(sample("sine", (-5, 5), 1_000_000))
-for name, options in (("all samples", {}), ("1280, drawn at random", {"batch_size": 1280, "seeds": range(64)})):
-    nets, steps = Ensemble([1, 10, 10, 10, 1], range(64)), 782 if options else 300
+million = Moments.of(sample("sine", (-5, 5), 1_000_000))  # the table, for networks of any depth
+for nets in (MLP([1, 10, 10, 10, 1]), Ensemble([1, 10, 10, 10, 1], range(64))):
     start = perf_counter()
-    train(nets, moments, 1 if options else steps, **options)
-    print(f"64 networks, {name}: {1e6 * (perf_counter() - start) / steps / 64:.0f} us for a step of one")
+    least = train(nets, million, 300).losses.min()
+    print(f"300 steps over a million samples: {perf_counter() - start:.1f} s, least loss {least:.5f}; {nets}")
 
 # %% [markdown]
 # ## Drop the samples
 #
-# Let n go to infinity: a sum divided by n becomes an integral divided by the length. The integrals of sin x, x sin x
-# and sin^2 x are known, so the true distance of the network from the sine has an exact gradient.
+# Let n go to infinity: a sum over n becomes an integral over the length. Those of sin x, x sin x and sin^2 x are known.
 
 # %%
 sine = Moments.of_function("sine", (-5, 5))
@@ -129,10 +112,8 @@ plot.segments(net, (-5, 5), target="sine").figure.savefig("10_no_samples.png")
 # ## Exercises
 #
 # 1. Without hidden units L is least where E0 = E1 = 0. Find the best line for e^x on (-1, 1), and let `train` find it.
-# 2. Teach `my_gradient` leaky ReLU.
+# 2. Two points can stand for all samples of a region, if d = dL/dz is such that d1 + d2 = dL/dq, d1 x1 + d2 x2 = dL/dp.
+#    Show it for two hidden layers, by lesson 3's backpropagation. (`backward` wants y: that is z - d N / 2, N points.)
 # 3. Train on 12 samples of the sine and on the sine itself. How far from the sine is each, truly?
-# 4. Two points in a region can stand for all its samples: choose d1 and d2, the dL/dz at x1 and x2, so that
-#    d1 + d2 = dL/dq and d1 x1 + d2 x2 = dL/dp. Why does lesson 3's backpropagation over these points give the gradient
-#    over a million samples? Show it for two hidden layers. (`backward` wants y: hand it z - d N / 2, for N points.)
 #
 # Solutions: `solutions/10_train_on_segments.py`.

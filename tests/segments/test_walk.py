@@ -10,7 +10,7 @@ from support.walks import regions_by, walked
 from tinymlp import MLP, Dataset, find_regions, train
 from tinymlp.segments.reach_bounds import ReachBounds
 from tinymlp.segments.rounding import RunningBounds
-from tinymlp.segments.walk import Float64
+from tinymlp.segments.walk import Float64, networks_at_a_time
 
 
 def networks():
@@ -106,3 +106,10 @@ def test_error_bounds_hold_and_are_not_loose(arithmetic):
             worst[kind] = max(worst[kind], float(error / Fraction(float(bound))))
     assert worst["slope"] > 1e-3
     assert worst["edge"] > 1e-3
+
+
+@pytest.mark.parametrize(("sizes", "few"), [([1, 10, 10, 10, 1], 211), ([1, 3000, 1], 1), ([1, 1], 65536)])
+def test_networks_at_a_time(sizes, few):
+    """Catches: no network at all where one is larger than the cache."""
+    assert networks_at_a_time(sizes, "cpu") == few
+    assert networks_at_a_time(sizes, "gpu") > few or few == 1

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from tinymlp import MLP, Dataset, Ensemble
+from tinymlp import MLP, Dataset, Ensemble, Moments, train
 from tinymlp.network.parameters import layer_views
 from tinymlp.training.backprop import Memory, backward, forward
-from tinymlp.training.gradients import SampleGradients, draw_orders, piece_size
+from tinymlp.training.gradients import SampleGradients, SegmentGradients, draw_orders, piece_size
 
 
 @pytest.mark.parametrize("seeds", [[3], [3, 4, 5]])
@@ -44,6 +44,37 @@ def test_orders_are_those_of_the_generators():
     orders = draw_orders([np.random.default_rng(seed) for seed in (5, 6)], 70_000)
     for order, seed in zip(orders, (5, 6), strict=True):
         assert (order == np.random.default_rng(seed).permutation(70_000)).all()
+
+
+def test_each_network_drops_units_of_its_own_seed():
+    """Catches: dropout drawn from another network's generator."""
+    x = np.random.default_rng(0).normal(size=64)
+    data, nets = Dataset(x, x * x), Ensemble([1, 8, 1], range(3), dropout=0.5, dtype=np.float64)
+    together = train(nets, data, 2, batch_size=16, seeds=[5, 6, 7])
+    for k, seed in enumerate([5, 6, 7]):
+        alone = MLP([1, 8, 1], seed=k, dropout=0.5, dtype=np.float64)
+        assert (train(alone, data, 2, batch_size=16, seed=seed).losses == together.losses[:, k]).all()
+
+
+@pytest.mark.parametrize("way", ["samples", "segments"])
+def test_gradients_go_where_they_are_asked_for(way):
+    """Catches: a gradient of the network before, or written where the one before was."""
+    x = np.random.default_rng(0).normal(size=64)
+    data, rngs = Dataset(x, x * x), [np.random.default_rng(0)]
+    one, other = (Ensemble([1, 4, 1], seeds, dtype=np.float64) for seeds in ([1, 2], [3, 4]))
+    gradients = (
+        SampleGradients(one, data, 64, False, rngs)
+        if way == "samples"
+        else SegmentGradients(one, Moments.of(data), None, False, rngs)
+    )
+    ((_, gradient),) = gradients.epoch()
+    found = [np.full_like(one.params, np.nan) for _ in range(4)]
+    losses = [gradient(net, grad) for net, grad in zip((one, other, one, one), found, strict=True)]
+    assert gradient(other, found[3]) == pytest.approx(losses[1])
+    assert (losses[0] != losses[1]).all()
+    assert (found[0] == found[2]).all()
+    assert (found[1] == found[3]).all()
+    assert (found[0] != found[1]).any()
 
 
 @pytest.mark.parametrize(("sizes", "n"), [([1, 30, 30, 2], 1280), ([3, 5, 1], 5000), ([1, 10, 1], 2049)])
