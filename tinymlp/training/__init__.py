@@ -8,5 +8,6 @@ fused               whole runs of epochs in one launch on a GPU
 history             History, and the Recorder that writes it
 train               train()
 
-prefix_sums, integrals, moments, segment_gradient    training without samples: the loss from six sums for each region
+prefix_sums, moments, segment_gradient    training without samples: the loss from six sums for each region
+integrals, closed_forms                   the sums of infinitely many samples of a function
 """
