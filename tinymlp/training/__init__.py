@@ -10,4 +10,5 @@ train               train()
 
 prefix_sums, moments, segment_gradient    training without samples: the loss from six sums for each region
 integrals, closed_forms                   the sums of infinitely many samples of a function
+huber                                     Huber's loss, between a network's segments and a function
 """

@@ -71,7 +71,7 @@ class ClosedForm:
         """The integrals of u v, v and v^2 from left to right, (3, R); a region may have no width."""
         width, o = right - left, np.asarray(origin - self.pole)
         a, b = left - self.pole, right - self.pole
-        narrow = np.abs(width) <= 2 * self.reach((a + b) / 2)
+        narrow = np.abs(width) < 2 * self.reach((a + b) / 2)
         if narrow.all():
             return self._narrow(origin, left, width)
         with np.errstate(all="ignore"):  # where a function is infinite, the difference may be NaN, but is not taken

@@ -17,6 +17,7 @@ from ..network.ensemble import Ensemble
 from ..network.mlp import MLP
 from ..network.parameters import count_parameters, layer_views
 from .backprop import Memory, backward, forward
+from .huber import Huber
 from .moments import Moments
 from .segment_gradient import segment_gradient
 
@@ -49,9 +50,20 @@ class SampleGradients:
     shuffle : bool
     rng : Generator
         Of the orders and of dropout.
+    delta : float or None
+        Of Huber's loss; None for the mean squared error.
     """
 
-    def __init__(self, net: MLP | Ensemble, data: Dataset, batch_size: int, shuffle: bool, rng: np.random.Generator):
+    def __init__(
+        self,
+        net: MLP | Ensemble,
+        data: Dataset,
+        batch_size: int,
+        shuffle: bool,
+        rng: np.random.Generator,
+        delta: float | None = None,
+    ):
+        self._delta = delta
         self._device = net.device
         self._x, self._y = (move(values, self._device) for values in data.columns(net.dtype))
         self._batch_size, self._rng = batch_size, rng
@@ -73,7 +85,7 @@ class SampleGradients:
         for k, (a, b) in enumerate(pairwise(n * i // pieces for i in range(pieces + 1))):
             memory = self._memories.get(b - a) or self._memories.setdefault(b - a, Memory(net, b - a))
             forward(net, x[:, a:b], memory, self._rng)
-            losses.append(backward(net, y[:, a:b], memory, self._part if k else grads, n))
+            losses.append(backward(net, y[:, a:b], memory, self._part if k else grads, n, self._delta))
             if k:
                 for grad, part in zip(grads, self._part, strict=True):
                     grad += part
@@ -102,9 +114,18 @@ class SegmentGradients:
         How many neighbouring samples are a batch; None for all.
     shuffle : bool
         Must be False unless there is one batch only.
+    delta : float or None
+        Of Huber's loss, for moments of a function with a name; None for the mean squared error.
     """
 
-    def __init__(self, net: MLP | Ensemble, moments: Moments, batch_size: int | None, shuffle: bool):
+    def __init__(
+        self,
+        net: MLP | Ensemble,
+        moments: Moments,
+        batch_size: int | None,
+        shuffle: bool,
+        delta: float | None = None,
+    ):
         if net.dropout:
             raise ValueError(
                 f"net has dropout {net.dropout}, so it is another network, with other segments, for every sample: "
@@ -112,7 +133,7 @@ class SegmentGradients:
             )
         if net.device != "cpu":
             raise ValueError("data are Moments, which train on the CPU: use net.to('cpu'), or give a Dataset")
-        self._batches = moments.batches(batch_size)
+        self._batches = (moments if delta is None else Huber(moments, delta)).batches(batch_size)
         if shuffle and len(self._batches) > 1:
             raise ValueError(
                 f"batch_size is {batch_size}, and Moments can be cut only into batches of neighbours, not shuffled: "

@@ -20,12 +20,13 @@ from numpy.typing import NDArray
 
 from ..network.mlp import MLP
 from ..segments.walk import INPUT, Float64, PassedLayer, gains, walk
+from .huber import Huber
 from .moments import Moments
 
 __all__ = ["segment_gradient"]
 
 
-def segment_gradient(moments: Moments, net: MLP, grads: Sequence[NDArray]) -> float:
+def segment_gradient(moments: Moments | Huber, net: MLP, grads: Sequence[NDArray]) -> float:
     """The loss of a network of one input, and its gradient, written into grads: one (out, in + 1) array for each layer.
 
     In float64, whatever the network's dtype. It is the gradient that `backward` finds sample by sample, to 1e-13 of its

@@ -2,13 +2,14 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import nullcontext
+from math import inf
 from numbers import Integral
 from typing import Any, Literal
 
 import numpy as np
 from tqdm import tqdm
 
-from ..arguments import check_flag, generator
+from ..arguments import check_flag, check_number, generator
 from ..data import Dataset
 from ..devices import blas_threads
 from ..network.ensemble import Ensemble
@@ -23,6 +24,8 @@ from .step_by_step import StepByStep
 __all__ = ["train"]
 
 LR, BATCH_SIZE = 0.01, 1280  # the article's
+LOSSES = ("mse", "huber")
+DELTA = 1.0  # PyTorch's
 
 
 def train(
@@ -33,7 +36,8 @@ def train(
     lr: float | Sequence[float] | None = None,
     batch_size: int | None = None,
     shuffle: bool = True,
-    loss: Literal["mse"] = "mse",
+    loss: Literal["mse", "huber"] = "mse",
+    delta: float | None = None,
     optimizer: Optimizer | None = None,
     seed: int | np.random.Generator | None = None,
     seeds: Sequence[int] | Sequence[np.random.Generator] | None = None,
@@ -42,7 +46,7 @@ def train(
     progress: bool = False,
     fused: bool | None = None,
 ) -> History:
-    """Train a network, or every network of an ensemble, in place, on the mean squared error.
+    r"""Train a network, or every network of an ensemble, in place.
 
     The data choose how gradients are found. With a `Dataset` it is backpropagation over every sample of a batch, in the
     network's dtype. `Moments` need the samples only once, to sum them up; then a step takes as long for a million
@@ -68,8 +72,12 @@ def train(
         Draw a new order of the samples every epoch. Without it each batch is the same slice of the data each time; on
         samples in order of x, as in the article, that changes what a network can learn. Moments cannot be shuffled:
         their batches are all samples, or, with ``shuffle=False``, slices of the x axis.
-    loss : "mse"
-        The mean squared error.
+    loss : "mse" or "huber"
+        The mean squared error, or Huber's loss, which outliers do not dominate: with r the output less y, the mean over
+        samples and outputs of r^2 / 2 where \|r\| <= delta, and of delta (\|r\| - delta / 2) elsewhere (as PyTorch's
+        HuberLoss). Of Moments, only those of a function with a name can have it (`Huber`).
+    delta : float
+        Up to which distance Huber's loss is quadratic, in units of y; 1 if not given.
     optimizer : Adam or SGD
         Keeps its moments, so handing the same one to the next call goes on where it stopped.
     seed : int or Generator
@@ -86,7 +94,7 @@ def train(
         Show a progress bar.
     fused : bool
         Whether one CUDA kernel trains every network side by side, all epochs in one launch. It is for networks on a
-        GPU, float32, one input and output, up to 4 hidden layers of up to 64 units, with Adam and without dropout. It
+        GPU, float32, one input and output, up to 4 hidden layers of up to 64 units, with Adam, "mse" and no dropout. It
         sums in another order, so its digits are not those of ``fused=False``; its own are the same in every run. If
         not given, it is used where it can be; True insists on it.
 
@@ -113,7 +121,8 @@ def train(
     >>> train(MLP([1, 10, 1]), Moments.of_function("sine", (-5, 5)), 3).losses.shape
     (3,)
     """
-    _check(net, data, epochs, lr, batch_size, loss, optimizer, seed, seeds, callback)
+    _check(net, data, epochs, lr, batch_size, optimizer, seed, seeds, callback)
+    delta = _check_loss(loss, delta)
     shuffle, progress = check_flag("shuffle", shuffle), check_flag("progress", progress)
     fused = None if fused is None else check_flag("fused", fused)
     wanted = _check_snapshots(snapshots, epochs)
@@ -123,7 +132,7 @@ def train(
         rngs = [generator("seed", 0 if seed is None else seed)]  # of all networks
     else:
         rngs = [generator(f"seeds[{k}]", one) for k, one in enumerate(seeds)]
-    training = _choose(net, data, LR if lr is None else lr, batch_size, shuffle, optimizer, rngs, fused)
+    training = _choose(net, data, LR if lr is None else lr, batch_size, shuffle, loss, delta, optimizer, rngs, fused)
 
     recorder = Recorder(net, training, wanted, batch_size)
     stops = sorted({*wanted, epochs})
@@ -149,6 +158,8 @@ def _choose(
     lr: float | Sequence[float],
     batch_size: int | None,
     shuffle: bool,
+    loss: str,
+    delta: float | None,
     optimizer: Optimizer | None,
     rngs: list[np.random.Generator],
     fused: bool | None,
@@ -156,18 +167,19 @@ def _choose(
     """How the data, the network and ``fused`` say that it is to be trained."""
     rates = np.atleast_1d(np.asarray(lr, object)).tolist()  # as objects: numbers beside a string would become strings
     adams = [Adam(rate) for rate in rates]  # one, or one for each network; each checks its lr
-    reason = why_not_fused(net, data, optimizer or adams[0])
+    reason = why_not_fused(net, data, loss, optimizer or adams[0])
     if fused and reason:
         raise ValueError(f"fused is True, but the kernel {reason}; or leave fused out")
     if isinstance(data, Moments):
-        return StepByStep(net, [SegmentGradients(net, data, batch_size, shuffle)], [optimizer] if optimizer else adams)
+        segments = SegmentGradients(net, data, batch_size, shuffle, delta)
+        return StepByStep(net, [segments], [optimizer] if optimizer else adams)
     assert batch_size is not None
     if reason is None and fused is not False:
         adam = optimizer if isinstance(optimizer, Adam) else adams[0]
         networks = 1 if isinstance(net, MLP) else len(net)
         lrs = [adam.lr] * networks if len(adams) == 1 else [one.lr for one in adams]
         return FusedTraining(net, data, batch_size, shuffle, rngs, adam, lrs)
-    gradients = [SampleGradients(net, data, batch_size, shuffle, rng) for rng in rngs]
+    gradients = [SampleGradients(net, data, batch_size, shuffle, rng, delta) for rng in rngs]
     return StepByStep(net, gradients, [optimizer] if optimizer else adams)
 
 
@@ -177,7 +189,6 @@ def _check(
     epochs: int,
     lr: Any,
     batch_size: int | None,
-    loss: str,
     optimizer: Optimizer | None,
     seed: Any,
     seeds: Any,
@@ -196,8 +207,6 @@ def _check(
     for name, value, least in (("epochs", epochs, 0), ("batch_size", 1 if batch_size is None else batch_size, 1)):
         if not isinstance(value, Integral) or value < least:
             raise ValueError(f"{name} is {value!r}: give an integer >= {least}")
-    if loss != "mse":
-        raise ValueError(f"loss is {loss!r}: give 'mse'")
     if optimizer is not None:
         if isinstance(optimizer, type) or not hasattr(optimizer, "step"):
             raise TypeError(f"optimizer is {optimizer!r}: give an object that can step, such as Adam(lr=0.01)")
@@ -218,6 +227,19 @@ def _check(
             raise ValueError("seeds has the same Generator twice: give each network one of its own")
     if callback is not None and not callable(callback):
         raise TypeError(f"callback is {callback!r}: give a function of (epoch, net, loss)")
+
+
+def _check_loss(loss: str, delta: Any) -> float | None:
+    """Huber's delta; None for the mean squared error."""
+    if not isinstance(loss, str) or loss not in LOSSES:
+        raise ValueError(f"loss is {loss!r}: give 'mse' or 'huber'")
+    if loss == "mse":
+        if delta is not None:
+            raise ValueError(
+                f"delta is {delta!r}, and loss is 'mse', which has none: leave it out, or give loss='huber'"
+            )
+        return None
+    return check_number("delta", DELTA if delta is None else delta, lambda number: 0 < number < inf, "a number > 0")
 
 
 def _check_snapshots(snapshots: Iterable[int] | None, epochs: int) -> set[int]:
