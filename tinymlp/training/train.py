@@ -21,7 +21,7 @@ from .moments import Moments
 from .optim import Adam, Optimizer
 from .step_by_step import StepByStep
 
-__all__ = ["train"]
+__all__ = ["LOSSES", "train"]
 
 LR, BATCH_SIZE = 0.01, 1280  # the article's
 LOSSES = ("mse", "huber")
@@ -235,9 +235,7 @@ def _check_loss(loss: str, delta: Any) -> float | None:
         raise ValueError(f"loss is {loss!r}: give 'mse' or 'huber'")
     if loss == "mse":
         if delta is not None:
-            raise ValueError(
-                f"delta is {delta!r}, and loss is 'mse', which has none: leave it out, or give loss='huber'"
-            )
+            raise ValueError(f"delta is {delta!r}, and loss is 'mse', which has none: give loss='huber' with it")
         return None
     return check_number("delta", DELTA if delta is None else delta, lambda number: 0 < number < inf, "a number > 0")
 
