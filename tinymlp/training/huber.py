@@ -33,7 +33,9 @@ from .moments import Moments
 
 __all__ = ["SHAPES", "Huber", "Shape"]
 
-STEPS, CLOSE = 60, 1e-6  # Newton's at most; of a piece: after so short a step, about its square is left to go
+STEPS = 60  # of Newton at most
+CLOSE = 1e-6  # of the way so far: after a step as short as that, about its square is left to go
+ROUNDING = 4e-15  # of the terms of r: what it may be off
 
 
 @dataclass(frozen=True)
@@ -209,15 +211,18 @@ class Huber:
         which, k = np.nonzero((begins < levels) & (ends > levels))
         level = levels[which, 0]
         x, other = np.where(steep, a, b)[k], np.where(steep, b, a)[k]
-        side = np.where(steep[k], -1.0, 1.0)  # the sign of rises r - level at x
+        start, side = x, np.where(steep[k], -1.0, 1.0)  # the sign of rises r - level at x
         for _ in range(STEPS if len(k) else 0):
             half = (x + other) / 2
             ahead = side * (rises[k] * r(half, k) - level) > 0
             x, other = np.where(ahead, half, x), np.where(ahead, other, half)
-            steepness = slope(x, k)
-            nearer = x - (r(x, k) - rises[k] * level) / steepness
-            nearer = np.where((nearer - x) * (nearer - other) <= 0, nearer, x)  # not so where f is infinite
-            done = (np.abs(nearer - x) <= CLOSE * (b - a)[k]) & np.isfinite(steepness)
+            excess = r(x, k) - rises[k] * level
+            nearer = x - excess / slope(x, k)
+            nearer = np.clip(nearer, np.minimum(x, other), np.maximum(x, other))
+            known = np.isfinite(nearer)  # not so where f is infinite
+            nearer = np.where(known, nearer, x)
+            noise = ROUNDING * (np.abs(p[k] * (x - origin)) + np.abs(q[k]) + self.delta)
+            done = known & ((np.abs(nearer - x) <= CLOSE * np.abs(nearer - start)) | (np.abs(excess) <= noise))
             x = nearer
             if done.all():
                 break
