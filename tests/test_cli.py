@@ -115,6 +115,8 @@ def test_fit_shuffles_unless_told_not_to(tmp_path):
         (["fit", "exp", "--interval", "3", "2"], "tinymlp fit: interval is (3.0, 2.0)"),
         (["fit", "exp", "--width", "0"], "tinymlp fit: sizes is"),
         (["fit", "exp", "--depth", "-1"], "tinymlp fit: depth is -1"),
+        (["fit", "exp", "--delta", "2"], "tinymlp fit: delta is 2.0, and loss is 'mse', which has none"),
+        (["fit", "exp", "--loss", "huber", "--delta", "0"], "tinymlp fit: delta is 0.0: give a number > 0"),
         (["fit", "exp", "--out", "no/such/folder/net.npz"], "tinymlp fit: there is no folder"),
         (["fit", "exp", "--picture", "net.foo"], "tinymlp fit: --picture is net.foo: give it an ending out of "),
         (["fit", "exp", "--picture", "net"], "tinymlp fit: --picture is net: give it an ending out of "),
@@ -130,6 +132,15 @@ def test_bad_input_is_one_line_and_status_2(words, message, capsys):
     err = capsys.readouterr().err
     assert err.startswith(message)
     assert len(err.splitlines()) == 1
+
+
+def test_fit_with_hubers_loss(capsys):
+    """Catches: options that never reach train."""
+    losses = []
+    for options in ([], ["--loss", "huber"], ["--loss", "huber", "--delta", "0.01"]):
+        assert main(["fit", "sine", "--samples", "200", "--epochs", "1", *options]) == 0
+        losses.append(float(capsys.readouterr().out.split()[3]))
+    assert losses[0] > 1.9 * losses[1] > 20 * losses[2]
 
 
 @pytest.mark.parametrize(("options", "status"), [(["--lr", "1e30"], 1), (["--epochs", "1000000"], 130)])
@@ -184,7 +195,7 @@ def test_article_with_seeds(tmp_path, monkeypatch, capsys):
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGINT to send to another process")
 def test_ctrl_c_ends_the_processes_and_keeps_what_is_done(tmp_path):
     """Catches: tracebacks of many processes, processes that live on, results that are lost."""
-    command = [sys.executable, "-m", "tinymlp", "article", "--seeds", "50", "--jobs", "1", "--out", str(tmp_path)]
+    command = [sys.executable, "-m", "tinymlp", "article", "--seeds", "1", "--jobs", "1", "--out", str(tmp_path)]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
     while process.poll() is None and not list(tmp_path.glob("seeds/*.json")):
         time.sleep(0.05)

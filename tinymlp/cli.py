@@ -17,7 +17,7 @@ from .network.mlp import MLP
 from .segments.extract import extract_segments
 from .segments.piecewise import Boundary, PiecewiseLinear
 from .training.history import History, TrainingDiverged, TrainingInterrupted
-from .training.train import train
+from .training.train import LOSSES, train
 
 __all__ = ["main"]
 
@@ -87,6 +87,8 @@ def _parser() -> argparse.ArgumentParser:
     fit.add_argument("--epochs", type=int, default=90, help="times through the samples")
     fit.add_argument("--lr", type=float, default=0.01, help="learning rate of Adam")
     fit.add_argument("--batch-size", type=int, default=1280, help="samples in a step")
+    fit.add_argument("--loss", choices=LOSSES, default="mse", help="mean squared error, or Huber's loss")
+    fit.add_argument("--delta", type=float, help="up to which distance Huber's loss is quadratic; 1 if not given")
     fit.add_argument("--no-shuffle", action="store_true", help="take batches in order of x, as the article does")
     fit.add_argument("--samples", type=int, default=10_000, help="samples on the interval")
     fit.add_argument("--interval", type=float, nargs=2, default=(-5, 5), metavar=("START", "STOP"), help="of x")
@@ -165,7 +167,7 @@ def _fit(args: argparse.Namespace) -> None:
     net = MLP(sizes, negative_slope=args.negative_slope, seed=args.seed, device=args.device)
     try:
         options = {"lr": args.lr, "batch_size": args.batch_size, "shuffle": not args.no_shuffle, "seed": args.seed}
-        history = train(net, data, args.epochs, **options, progress=True)
+        history = train(net, data, args.epochs, **options, loss=args.loss, delta=args.delta, progress=True)
     except (TrainingInterrupted, TrainingDiverged) as stop:  # what has been learnt is kept
         _show_fit(args, net, stop.history)
         raise

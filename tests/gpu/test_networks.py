@@ -374,3 +374,17 @@ def test_an_extraction_of_many_rarely_waits(stand_in):
     before = strict_cupy.reads
     extract_segments(ensemble, (-5, 5))
     assert strict_cupy.reads - before < 25
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_hubers_loss(cupy, dtype):
+    """Catches: the fused kernel, which knows another loss; a type that changes; a delta that is lost on the way."""
+    losses = []
+    for device in ("cpu", "gpu"):
+        nets = Ensemble([1, 10, 10, 1], [1, 2], dtype=dtype, device=device)
+        losses.append(train(nets, DATA, 3, loss="huber", delta=0.1, batch_size=300).losses)
+        assert nets.params.dtype == dtype
+    assert losses[1] == pytest.approx(losses[0], rel=2e-3 if dtype == "float32" else 1e-10)
+    assert losses[0].max() < 0.1  # half the squared error would be larger
+    with pytest.raises(ValueError, match="the kernel knows the mean squared error, and loss is 'huber'"):
+        train(MLP([1, 10, 1], device="gpu"), DATA, 1, loss="huber", fused=True)

@@ -7,7 +7,8 @@ import pytest
 
 from tinymlp import functions
 from tinymlp.functions import FUNCTIONS
-from tinymlp.training.integrals import CLOSED_FORMS, Integrals
+from tinymlp.training.closed_forms import CLOSED_FORMS
+from tinymlp.training.integrals import Integrals
 
 INTERVALS = {"log": (0.5, 9), "inverse": (0.25, 6), "shifted_inverse": (-7, 1.5)}
 
@@ -22,18 +23,35 @@ def over_all(integrals, start, stop):
     return integrals.between(np.array([float(start), stop]), np.array([1]))[:, 0] * (stop - start)
 
 
+def between(function, interval, edges):
+    """The integrals of u^2, u, 1, u f, f and f^2, of f itself, not of v = f - level."""
+    integrals = Integrals(function, interval)
+    uu, u, one, uv, v, vv = integrals.over(edges[:-1], edges[1:])
+    level = integrals.level
+    return np.array([uu, u, one, uv + level * u, v + level * one, vv + 2 * level * v + level**2 * one]).T
+
+
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_quadrature_finds_the_closed_forms(name):
     """Catches: a wrong antiderivative, or a rule or panels that miss a jump; and the accuracy that is stated."""
     start, stop = INTERVALS.get(name, (-3, 7))
     edges = np.array([start, *np.sort(np.random.default_rng(0).uniform(start, stop, 30)), stop])
-    both = [Integrals(f, (start, stop)) for f in (name, anonymous(name))]
-    closed, found = (integrals.between(edges, np.array([31])) for integrals in both)
-    assert closed.shape == (5, 32)
-    size = np.abs(closed).sum(axis=1)
-    assert (np.abs(found - closed).max(axis=1) < 1e-14 * size).all()
-    assert (np.abs(found - closed).sum(axis=1) < 5e-14 * size).all()
-    assert both[1].squares == pytest.approx(both[0].squares, rel=1e-14)
+    closed, found = (between(f, (start, stop), edges) for f in (name, anonymous(name)))
+    assert closed.shape == (31, 6)
+    size = np.abs(closed).sum(axis=0)
+    assert (np.abs(found - closed).max(axis=0) < 1e-14 * size).all()
+    assert (np.abs(found - closed).sum(axis=0) < 5e-14 * size).all()
+
+
+def test_the_layout_of_regions():
+    """Catches: another order of the rows than that of sums over samples; a gap between two networks that counts."""
+    integrals = Integrals("exp", (-1, 2))
+    edges = np.array([-1, 0, 2, -1, 1.5, 2])
+    found, expected = integrals.between(edges, np.array([2, 5])), integrals.over(edges[:-1], edges[1:])
+    assert found[:, [2, 5]].tolist() == [[0, 0]] * 5
+    uu, u, one, uv, v, _ = expected[:, [0, 1, 3, 4]]
+    assert found[:, [0, 1, 3, 4]].tolist() == np.array([uu, u, uv, v, one]).tolist()
+    assert integrals.squares == pytest.approx(expected[5, :2].sum(), rel=1e-14)
 
 
 def test_every_function_has_a_closed_form():
@@ -63,12 +81,11 @@ def test_every_function_has_a_closed_form():
 )
 def test_values_known_otherwise(function, start, stop, f, uf, ff):
     """Catches: a factor that both ways share: of the length, or of u."""
-    integrals, length = Integrals(function, (start, stop)), stop - start
-    u2, u, *of_f, one = over_all(integrals, start, stop)
-    assert [u2, u, one] == pytest.approx([length**3 / 12, 0, length], rel=1e-14, abs=1e-14)
-    assert of_f[1] == pytest.approx(f, rel=1e-13)
-    assert of_f[0] == pytest.approx(uf, rel=1e-13, abs=1e-13)
-    assert integrals.squares * length == pytest.approx(ff, rel=1e-13)
+    found = between(function, (start, stop), np.array([float(start), stop]))[0] * (stop - start)
+    assert found[:3] == pytest.approx([(stop - start) ** 3 / 12, 0, stop - start], rel=1e-14, abs=1e-14)
+    assert found[4] == pytest.approx(f, rel=1e-13)
+    assert found[3] == pytest.approx(uf, rel=1e-13, abs=1e-13)
+    assert found[5] == pytest.approx(ff, rel=1e-13)
 
 
 def test_jumps_and_breakpoints_anywhere():

@@ -239,7 +239,7 @@ def test_bad_rates_and_seeds():
         ({"seed": 0, "seeds": [1, 2, 3]}, "seed is 0, and seeds are given, too: give one of the two"),
         ({"lr": [0.1, "a", 0.2]}, "lr is 'a': give a number > 0"),
         ({"seeds": [one, np.random.default_rng(1), one]}, "same Generator twice"),
-        ({"loss": "mae"}, "loss is 'mae': give 'mse'"),
+        ({"loss": "mae"}, "loss is 'mae': give 'mse' or 'huber'"),
         ({"fused": True}, "runs on a GPU"),
     ):
         with pytest.raises(ValueError, match=said):

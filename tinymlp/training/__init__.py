@@ -8,5 +8,7 @@ fused               whole runs of epochs in one launch on a GPU
 history             History, and the Recorder that writes it
 train               train()
 
-prefix_sums, integrals, moments, segment_gradient    training on segments: the loss from a few sums for each region
+prefix_sums, moments, segment_gradient    training on segments: the loss from a few sums for each region
+integrals, closed_forms                   the sums of infinitely many samples of a function
+huber                                     Huber's loss, between a network's segments and a function
 """

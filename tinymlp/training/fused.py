@@ -123,7 +123,7 @@ def _configuration(sizes: Sequence[int]) -> train_kernel.Configuration | None:
     return train_kernel.configuration(sizes[1:-1], train_kernel.shared_memory())
 
 
-def why_not_fused(net: MLP | Ensemble, data: Dataset | Moments, optimizer: object) -> str | None:
+def why_not_fused(net: MLP | Ensemble, data: Dataset | Moments, loss: str, optimizer: object) -> str | None:
     """What keeps the fused kernel from training this; None if nothing does."""
     rules: list[tuple[bool, Callable[[], str]]] = [
         (net.device == "gpu", lambda: "runs on a GPU: use net.to('gpu')"),
@@ -131,6 +131,7 @@ def why_not_fused(net: MLP | Ensemble, data: Dataset | Moments, optimizer: objec
         (net.dtype == np.float32, lambda: f"computes in float32, and net is {net.dtype}: use net.astype"),
         (net.sizes[0] == net.sizes[-1] == 1, lambda: f"is for one input and one output, and net is {net.sizes}"),
         (net.dropout == 0, lambda: f"knows no dropout, and net has {net.dropout}"),
+        (loss == "mse", lambda: f"knows the mean squared error, and loss is {loss!r}"),
         (type(optimizer) is Adam, lambda: f"knows Adam, and optimizer is {optimizer!r}"),
         (
             net.device == "cpu" or _configuration(net.sizes) is not None,

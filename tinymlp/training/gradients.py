@@ -19,6 +19,7 @@ from ..network.mlp import MLP
 from ..network.parameters import count_parameters, layer_views, stacked_layers
 from ..segments.walk import networks_at_a_time
 from .backprop import Memory, backward, forward
+from .huber import Huber
 from .moments import Moments
 from .segment_gradient import segment_gradient
 
@@ -48,6 +49,8 @@ class SampleGradients:
     shuffle : bool
     rngs : sequence of Generator
         Of the orders and of dropout: one for all networks, or one for each.
+    delta : float or None
+        Of Huber's loss; None for the mean squared error.
     """
 
     def __init__(
@@ -57,7 +60,9 @@ class SampleGradients:
         batch_size: int,
         shuffle: bool,
         rngs: Sequence[np.random.Generator],
+        delta: float | None = None,
     ):
+        self._delta = delta
         self._device = net.device
         self._x, self._y = (move(values, self._device) for values in data.columns(net.dtype))
         self._batch_size, self._rngs = batch_size, rngs
@@ -99,7 +104,7 @@ class SampleGradients:
         for k, (a, b) in enumerate(pairwise(n * i // pieces for i in range(pieces + 1))):
             memory = self._memories.get(b - a) or self._memories.setdefault(b - a, Memory(net, b - a))
             forward(net, x[:, a:b], memory, rng)
-            losses.append(backward(net, y[:, a:b], memory, self._part if k else grads, n))
+            losses.append(backward(net, y[:, a:b], memory, self._part if k else grads, n, self._delta))
             if k:
                 for grad, part in zip(grads, self._part, strict=True):
                     grad += part
@@ -132,6 +137,8 @@ class SegmentGradients:
         Whether a batch is drawn in a new order every epoch, or is the same run of neighbours each time.
     rngs : sequence of Generator
         Of the orders: one for all networks, or one for each.
+    delta : float or None
+        Of Huber's loss, for moments of a function with a name; None for the mean squared error.
     """
 
     def __init__(
@@ -141,6 +148,7 @@ class SegmentGradients:
         batch_size: int | None,
         shuffle: bool,
         rngs: Sequence[np.random.Generator],
+        delta: float | None = None,
     ):
         if net.dropout:
             raise ValueError(
@@ -148,7 +156,7 @@ class SegmentGradients:
                 "train on a Dataset, not on Moments"
             )
         self._moments = moments.to(net.device)
-        self._batches = self._moments.batches(batch_size)
+        self._batches = (self._moments if delta is None else Huber(self._moments, delta)).batches(batch_size)
         self._shuffle = shuffle and len(self._batches) > 1
         self._rngs = rngs
         self._networks = 1 if isinstance(net, MLP) else len(net)
@@ -168,13 +176,13 @@ class SegmentGradients:
             if len(rows) < self._networks:
                 yield batch.weight, partial(self._gradients, self._moments.batch(rows[0]), None)
             else:
-                yield batch.weight, partial(self._gradients, self._moments, rows)
+                yield batch.weight, partial(self._gradients, batch, rows)
 
-    def _gradients(self, moments: Moments, rows: NDArray | None, net: MLP | Ensemble, grad: NDArray) -> NDArray:
-        """Of these moments; or, given rows (K, B), of the batch that each network has of them."""
+    def _gradients(self, moments: Moments | Huber, rows: NDArray | None, net: MLP | Ensemble, grad: NDArray) -> NDArray:
+        """Of these moments; or, given rows (K, B), of the samples in them, other ones for each network."""
         losses = []
         for some, layers, grads in self._chunks(net, grad):
-            batch = moments if rows is None else moments.batch(rows[some])
+            batch = moments if rows is None else self._moments.batch(rows[some])
             losses.append(segment_gradient(batch, layers, grads, net.negative_slope))
         return array_module(net.device).concatenate(losses)
 

@@ -22,8 +22,8 @@ class History:
     Attributes
     ----------
     losses : array, (epochs,), for an ensemble (epochs, K)
-        The mean squared error over the samples, or over the interval of a function, each batch measured just before its
-        step. Float64, unit of y squared.
+        The loss, in general the mean squared error, over the samples, or over the interval of a function, each batch
+        measured just before its step. Float64, unit of y squared.
     article_losses : array of the same shape
         The figure the article prints instead: the sum of the batches' losses, divided by the batch size (1, for a
         function, which has no samples).

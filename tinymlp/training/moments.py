@@ -123,7 +123,7 @@ class Moments:
             If the function is not finite somewhere, or its square has no integral.
         """
         integrals = Integrals(function, interval)
-        return cls(check_interval(interval), 1, 1, integrals, (integrals.origin, np.zeros(1)))
+        return cls(check_interval(interval), 1, 1, integrals, (integrals.origin, np.array([integrals.level])))
 
     @property
     def inputs(self) -> int:

@@ -28,13 +28,14 @@ from numpy.typing import NDArray
 
 from ..devices import array_module, device_of
 from ..segments.walk import INPUT, Float64, PassedLayer, by_network, gains, product, walk
+from .huber import Huber
 from .moments import Moments
 
 __all__ = ["segment_gradient"]
 
 
 def segment_gradient(
-    moments: Moments, layers: Sequence[NDArray], grads: Sequence[NDArray], negative_slope: float
+    moments: Moments | Huber, layers: Sequence[NDArray], grads: Sequence[NDArray], negative_slope: float
 ) -> NDArray:
     """The losses (K,) of K networks of one input; their gradients are written into grads.
 

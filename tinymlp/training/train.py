@@ -2,13 +2,14 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import nullcontext
+from math import inf
 from numbers import Integral
 from typing import Any, Literal
 
 import numpy as np
 from tqdm import tqdm
 
-from ..arguments import check_flag, generator
+from ..arguments import check_flag, check_number, generator
 from ..data import Dataset
 from ..devices import blas_threads
 from ..network.ensemble import Ensemble
@@ -20,9 +21,11 @@ from .moments import Moments
 from .optim import Adam, Optimizer
 from .step_by_step import StepByStep
 
-__all__ = ["train"]
+__all__ = ["LOSSES", "train"]
 
 LR, BATCH_SIZE = 0.01, 1280  # the article's
+LOSSES = ("mse", "huber")
+DELTA = 1.0  # PyTorch's
 
 
 def train(
@@ -33,7 +36,8 @@ def train(
     lr: float | Sequence[float] | None = None,
     batch_size: int | None = None,
     shuffle: bool = True,
-    loss: Literal["mse"] = "mse",
+    loss: Literal["mse", "huber"] = "mse",
+    delta: float | None = None,
     optimizer: Optimizer | None = None,
     seed: int | np.random.Generator | None = None,
     seeds: Sequence[int] | Sequence[np.random.Generator] | None = None,
@@ -42,7 +46,7 @@ def train(
     progress: bool = False,
     fused: bool | None = None,
 ) -> History:
-    """Train a network, or every network of an ensemble, in place, on the mean squared error.
+    r"""Train a network, or every network of an ensemble, in place.
 
     The data choose how gradients are found. With a `Dataset` it is backpropagation over every sample of a batch, in the
     network's dtype. `Moments` sum the samples up once; then a step over a million samples takes as long as one over a
@@ -69,8 +73,12 @@ def train(
         Draw a new order of the samples every epoch. Without it each batch is the same slice of the data each time; on
         samples in order of x, as in the article, that changes what a network can learn. Without it, batches of Moments
         are slices of the x axis, whatever the order of the data.
-    loss : "mse"
-        The mean squared error.
+    loss : "mse" or "huber"
+        The mean squared error, or Huber's loss, which outliers do not dominate: with r the output less y, the mean over
+        samples and outputs of r^2 / 2 where \|r\| <= delta, and of delta (\|r\| - delta / 2) elsewhere (as PyTorch's
+        HuberLoss). Of Moments, only those of a function with a name can have it (`Huber`).
+    delta : float
+        Up to which distance Huber's loss is quadratic, in units of y; 1 if not given.
     optimizer : Adam or SGD
         Keeps its moments, so handing the same one to the next call goes on where it stopped.
     seed : int or Generator
@@ -88,7 +96,7 @@ def train(
         Show a progress bar.
     fused : bool
         Whether one CUDA kernel trains every network side by side, all epochs in one launch. It is for networks on a
-        GPU, float32, one input and output, up to 4 hidden layers of up to 64 units, with Adam and without dropout. It
+        GPU, float32, one input and output, up to 4 hidden layers of up to 64 units, with Adam, "mse" and no dropout. It
         sums in another order, so its digits are not those of ``fused=False``; its own are the same in every run. If
         not given, it is used where it can be; True insists on it.
 
@@ -118,7 +126,8 @@ def train(
     >>> train(Ensemble([1, 10, 1], range(64)), million, 3, lr=[0.01] * 32 + [0.001] * 32).losses.shape
     (3, 64)
     """
-    _check(net, data, epochs, lr, batch_size, loss, optimizer, seed, seeds, callback)
+    _check(net, data, epochs, lr, batch_size, optimizer, seed, seeds, callback)
+    delta = _check_loss(loss, delta)
     shuffle, progress = check_flag("shuffle", shuffle), check_flag("progress", progress)
     fused = None if fused is None else check_flag("fused", fused)
     wanted = _check_snapshots(snapshots, epochs)
@@ -128,7 +137,8 @@ def train(
         rngs = [generator("seed", 0 if seed is None else seed)]  # of all networks
     else:
         rngs = [generator(f"seeds[{k}]", one) for k, one in enumerate(seeds)]
-    training = _choose(net, data, optimizer or _adam(net, lr), batch_size, shuffle, rngs, fused)
+    adam_or_given = optimizer or _adam(net, lr)
+    training = _choose(net, data, adam_or_given, batch_size, shuffle, loss, delta, rngs, fused)
 
     recorder = Recorder(net, training, wanted, batch_size)
     stops = sorted({*wanted, epochs})
@@ -161,19 +171,21 @@ def _choose(
     optimizer: Optimizer,
     batch_size: int | None,
     shuffle: bool,
+    loss: str,
+    delta: float | None,
     rngs: list[np.random.Generator],
     fused: bool | None,
 ) -> StepByStep | FusedTraining:
     """How the data, the network and ``fused`` say that it is to be trained."""
-    reason = why_not_fused(net, data, optimizer)
+    reason = why_not_fused(net, data, loss, optimizer)
     if fused and reason:
         raise ValueError(f"fused is True, but the kernel {reason}; or leave fused out")
     if isinstance(data, Moments):
-        return StepByStep(net, SegmentGradients(net, data, batch_size, shuffle, rngs), optimizer)
+        return StepByStep(net, SegmentGradients(net, data, batch_size, shuffle, rngs, delta), optimizer)
     assert batch_size is not None
     if isinstance(optimizer, Adam) and reason is None and fused is not False:
         return FusedTraining(net, data, batch_size, shuffle, rngs, optimizer)
-    return StepByStep(net, SampleGradients(net, data, batch_size, shuffle, rngs), optimizer)
+    return StepByStep(net, SampleGradients(net, data, batch_size, shuffle, rngs, delta), optimizer)
 
 
 def _check(
@@ -182,7 +194,6 @@ def _check(
     epochs: int,
     lr: Any,
     batch_size: int | None,
-    loss: str,
     optimizer: Optimizer | None,
     seed: Any,
     seeds: Any,
@@ -201,8 +212,6 @@ def _check(
     for name, value, least in (("epochs", epochs, 0), ("batch_size", 1 if batch_size is None else batch_size, 1)):
         if not isinstance(value, Integral) or value < least:
             raise ValueError(f"{name} is {value!r}: give an integer >= {least}")
-    if loss != "mse":
-        raise ValueError(f"loss is {loss!r}: give 'mse'")
     if optimizer is not None:
         if isinstance(optimizer, type) or not hasattr(optimizer, "step"):
             raise TypeError(f"optimizer is {optimizer!r}: give an object that can step, such as Adam(lr=0.01)")
@@ -224,6 +233,17 @@ def _check(
             raise ValueError("seeds has the same Generator twice: give each network one of its own")
     if callback is not None and not callable(callback):
         raise TypeError(f"callback is {callback!r}: give a function of (epoch, net, loss)")
+
+
+def _check_loss(loss: str, delta: Any) -> float | None:
+    """Huber's delta; None for the mean squared error."""
+    if not isinstance(loss, str) or loss not in LOSSES:
+        raise ValueError(f"loss is {loss!r}: give 'mse' or 'huber'")
+    if loss == "mse":
+        if delta is not None:
+            raise ValueError(f"delta is {delta!r}, and loss is 'mse', which has none: give loss='huber' with it")
+        return None
+    return check_number("delta", DELTA if delta is None else delta, lambda number: 0 < number < inf, "a number > 0")
 
 
 def _check_snapshots(snapshots: Iterable[int] | None, epochs: int) -> set[int]:
