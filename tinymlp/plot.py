@@ -213,7 +213,7 @@ def losses(history: History, *, begin: int = 0, end: int | None = None, ax: Axes
     if np.max(history.losses[begin:end]) > 3 * np.min(history.losses[begin:end]):
         ax.set_yscale("log")
     ax.set_xlabel("epoch")
-    ax.set_ylabel("mean squared error")
+    ax.set_ylabel("loss")
     return ax
 
 

@@ -125,7 +125,7 @@ class Recorder:
         self._keep_snapshot()
 
     def latest_loss(self) -> float | NDArray:
-        """The mean squared error in the last epoch; of an ensemble (K,). Raises as `history`."""
+        """The loss in the last epoch; of an ensemble (K,). Raises as `history`."""
         self._read()
         losses = self._rows[-1][0]
         return losses if isinstance(self._net, Ensemble) else float(losses[0])
