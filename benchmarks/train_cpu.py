@@ -10,6 +10,8 @@ held against tinymlp doing that.
 What is timed is training: the gradient, Adam, and whatever else the library does in a step. What is done once, such as
 compiling, making moments, trying chunks, and the first epoch, is shown apart.
 
+With ``--ensembles``, many networks at once, as ``train_ensembles.py`` says. Otherwise:
+
 The first table has one step on a batch of 1280; the second, one step on all n samples; the third, what it takes to make
 the moments. A dash: a step would take longer than the limit, or more than 12 GB, judged by the n before.
 ``pip install '.[bench]'`` has the peers; one that is missing or breaks down is named.
@@ -22,9 +24,11 @@ from functools import partial
 from statistics import median
 from time import perf_counter
 
+import ensemble_peers
 import numpy as np
 from in_turns import NO_CACHE, ONE_THREAD, Contender, Result, Train, installed, race
 from machine import describe
+from train_ensembles import ensembles
 from train_peers import CONTENDERS, EPS, LR
 
 import tinymlp
@@ -139,9 +143,9 @@ def making_moments(args: argparse.Namespace) -> None:
 def main() -> None:
     """Parse the options, start the contenders, print the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument(
-        "--widths", type=int, nargs="*", default=[10, 30, 100, 300], help="H of the first table: 10 30 100 300"
-    )
+    parser.add_argument("--ensembles", action="store_true", help="many networks at once: train_ensembles.py")
+    parser.add_argument("--networks", type=int, nargs="+", default=[16, 64, 256], help="of an ensemble: 16 64 256")
+    parser.add_argument("--widths", type=int, nargs="*", help="H of the first table: 10 30 100 300; ensembles: 10 30")
     parser.add_argument(
         "--full-widths", type=int, nargs="*", default=[10, 30, 100], help="H of the second table: 10 30 100"
     )
@@ -149,20 +153,27 @@ def main() -> None:
         "--sizes",
         type=float,
         nargs="*",
-        default=[1e3, 1e4, 1e5, 1e6, 1e7],
-        help="n of the second and third: 1e3 ... 1e7",
+        help="n of the second and third: 1e3 ... 1e7; ensembles: 1e4 and 1e6, and 1e4 ... 1e7 by segments",
     )
     parser.add_argument("--rounds", type=int, default=7, help="slices of each; 3 if an epoch takes over a second")
     parser.add_argument("--seconds", type=float, default=0.2, help="of a slice, or one epoch, if that takes longer")
-    parser.add_argument("--limit", type=float, default=5, help="seconds a step; a contender that will be slower is out")
     parser.add_argument(
-        "--only", nargs="+", choices=CONTENDERS, default=list(CONTENDERS), metavar="NAME", help=", ".join(CONTENDERS)
+        "--limit", type=float, help="seconds a step, 5, ensembles 15; a contender that will be slower is out"
     )
+    known = CONTENDERS | ensemble_peers.CONTENDERS
+    parser.add_argument("--only", nargs="+", choices=known, default=list(known), metavar="NAME", help=", ".join(known))
     args = parser.parse_args()
+    racing = ensemble_peers.CONTENDERS if args.ensembles else CONTENDERS
+    args.limit = args.limit or (15 if args.ensembles else 5)
 
     os.environ.update(ONE_THREAD | NO_CACHE)  # for the processes to come
     print(f"{describe()}, one thread")
-    names, problems = installed(args.only, ("torch", "jax", "scikit-learn")), []
+    names, problems = installed([n for n in racing if n in args.only], ("torch", "jax", "scikit-learn")), []
+    if args.ensembles:
+        ensembles(names, args)
+        return
+    args.widths = [10, 30, 100, 300] if args.widths is None else args.widths
+    args.sizes = [1e3, 1e4, 1e5, 1e6, 1e7] if args.sizes is None else args.sizes
     contenders = [Contender(name, partial(build, name)) for name in names]
 
     one_batch(contenders, args, problems)
