@@ -158,13 +158,13 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=7, help="slices of each; 3 if an epoch takes over a second")
     parser.add_argument("--seconds", type=float, default=0.2, help="of a slice, or one epoch, if that takes longer")
     parser.add_argument(
-        "--limit", type=float, help="seconds a step, 5, ensembles 15; a contender that will be slower is out"
+        "--limit", type=float, help="seconds a step, 5, ensembles 40; a contender that will be slower is out"
     )
     known = CONTENDERS | ensemble_peers.CONTENDERS
     parser.add_argument("--only", nargs="+", choices=known, default=list(known), metavar="NAME", help=", ".join(known))
     args = parser.parse_args()
     racing = ensemble_peers.CONTENDERS if args.ensembles else CONTENDERS
-    args.limit = args.limit or (15 if args.ensembles else 5)
+    args.limit = args.limit or (40 if args.ensembles else 5)
 
     os.environ.update(ONE_THREAD | NO_CACHE)  # for the processes to come
     print(f"{describe()}, one thread")

@@ -2,7 +2,7 @@
 
 Every contender of ``ensemble_peers.py`` trains the same K networks 1-H-H-H-1 from the same weights on the sine on
 (-10, 10), float64, with Adam, in turns as ``in_turns.py`` has it. Before anything is timed, the losses of every network
-over the first 20 steps (3 steps on all samples) must be those of tinymlp, relatively to 1e-6.
+over the first 20 steps (3 steps on all of up to 10^5 samples, 2 of more) must be those of tinymlp, relatively to 1e-6.
 
 The first table has microseconds per network and step; a ratio is the median of those of each round. Drawing orders is
 part of a step. A dash: a step of all networks would take longer than the limit, or more than 12 GB, judged by the n
@@ -88,7 +88,7 @@ def beside_others(contenders: list[Contender], args: argparse.Namespace, problem
                     able = [c for c in contenders if c.name in last and last[c.name].fits(n / smaller, args.limit)]
                 results = race(
                     able, (width, networks, n, batch, order), f"{networks} networks of width {width}, {title}",
-                    2 if n > batch else 3, n // batch, SameLosses(), TOLERANCE, args.rounds, args.seconds, problems,
+                    2 if n > batch or n > 100_000 else 3, n // batch, SameLosses(), TOLERANCE, args.rounds, args.seconds, problems,
                 )  # fmt: skip
                 if n == batch:
                     last, smaller = results, n
