@@ -88,7 +88,8 @@ def beside_others(contenders: list[Contender], args: argparse.Namespace, problem
                     able = [c for c in contenders if c.name in last and last[c.name].fits(n / smaller, args.limit)]
                 results = race(
                     able, (width, networks, n, batch, order), f"{networks} networks of width {width}, {title}",
-                    2 if n > batch or n > 100_000 else 3, n // batch, SameLosses(), TOLERANCE, args.rounds, args.seconds, problems,
+                    2 if n > batch or n > 100_000 else 3, n // batch, SameLosses(), TOLERANCE,
+                    args.rounds, args.seconds, problems,
                 )  # fmt: skip
                 if n == batch:
                     last, smaller = results, n
