@@ -1,5 +1,6 @@
 """What a benchmark says of the machine it ran on."""
 
+import os
 import platform
 from pathlib import Path
 
@@ -7,12 +8,16 @@ import numpy as np
 
 
 def describe() -> str:
-    """The processor's name, and the versions of Python and NumPy."""
+    """The processor's name and widest vectors, and the versions of Python and NumPy."""
     info = Path("/proc/cpuinfo")
-    names = (
-        [line.split(":")[1].strip() for line in info.read_text().splitlines() if "model name" in line]
-        if info.exists()
-        else []
-    )
-    cpu = names[0] if names else platform.processor() or platform.machine()
-    return f"{cpu}, Python {platform.python_version()}, NumPy {np.__version__}"
+    lines = [line.split(":") for line in info.read_text().splitlines() if ":" in line] if info.exists() else []
+    about = {line[0].strip(): line[1].strip() for line in reversed(lines)}
+    cpu = about.get("model name") or platform.processor() or platform.machine()
+    return f"{cpu}{vectors(about.get('flags', ''))}, Python {platform.python_version()}, NumPy {np.__version__}"
+
+
+def vectors(flags: str) -> str:
+    """The widest vectors of a processor with these flags, and those BLAS is told to use if it is told."""
+    widest = next((f" with {name}" for flag, name in (("avx512f", "AVX-512"), ("avx2", "AVX2")) if flag in flags), "")
+    kernels = os.environ.get("OPENBLAS_CORETYPE")
+    return widest + (f" (OpenBLAS as on {kernels})" if kernels else "")

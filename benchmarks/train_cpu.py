@@ -10,6 +10,8 @@ held against tinymlp doing that.
 What is timed is training: the gradient, Adam, and whatever else the library does in a step. What is done once, such as
 compiling, making moments, trying chunks, and the first epoch, is shown apart.
 
+With ``--ensembles``, many networks at once, as ``train_ensembles.py`` says. Otherwise:
+
 The first table has one step on a batch of 1280; the second, one step on all n samples; the third, what it takes to make
 the moments. A dash: a step would take longer than the limit, or more than 12 GB, judged by the n before.
 ``pip install '.[bench]'`` has the peers; one that is missing or breaks down is named.
@@ -18,26 +20,22 @@ the moments. A dash: a step would take longer than the limit, or more than 12 GB
 import argparse
 import math
 import os
-from importlib.metadata import PackageNotFoundError, version
-from multiprocessing import get_context
-from pathlib import Path
+from functools import partial
 from statistics import median
-from time import perf_counter, process_time
-from typing import NamedTuple
+from time import perf_counter
 
+import ensemble_peers
 import numpy as np
+from in_turns import NO_CACHE, ONE_THREAD, Contender, Result, Train, installed, race
 from machine import describe
+from train_ensembles import ensembles
 from train_peers import CONTENDERS, EPS, LR
 
 import tinymlp
 from tinymlp import MLP
 
-ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-ONE_THREAD["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
-NO_CACHE = {"TORCHINDUCTOR_FORCE_DISABLE_CACHES": "1"}  # on disk, of what an earlier run compiled
 ON_ALL_SAMPLES = ("tinymlp segments", "tinymlp samples", "JAX, tuned", "JAX", "torch, tuned", "torch", "NumPy, naive")
 TOLERANCE = 1e-2  # relative, of losses
-MEMORY = 12e9  # bytes
 
 
 class EarlyEps(tinymlp.Adam):
@@ -49,86 +47,15 @@ class EarlyEps(tinymlp.Adam):
         super().step(params, grad)
 
 
-class Result(NamedTuple):
-    """Of a contender at a width and n: seconds a step, seconds before, relative error of losses, bytes at n."""
-
-    median: float
-    minimum: float
-    before: float
-    first: float
-    error: float
-    least_bytes: float
-    bytes: float
-
-
 def data_of(n: int) -> tuple[np.ndarray, np.ndarray]:
     """The sine on (-10, 10), float32."""
     data = tinymlp.sample("sine", (-10, 10), n)
     return data.x.astype(np.float32), data.y.astype(np.float32)
 
 
-def memory(field: str) -> float:
-    """Bytes of this process, VmRSS now or VmHWM at most; 0 where Linux does not tell."""
-    try:
-        return 1024.0 * int(Path("/proc/self/status").read_text().split(field + ":")[1].split()[0])
-    except (OSError, IndexError):
-        return 0.0
-
-
-def serve(name: str, pipe) -> None:
-    """In a contender's process: build what is asked for, train for so many epochs, tell how long it took."""
-    if hasattr(os, "sched_setaffinity"):  # the flags alone leave XLA a second thread
-        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
-    train = None
-    while True:
-        try:
-            request = pipe.recv()
-        except (EOFError, ConnectionError):
-            return
-        try:
-            match request:
-                case "build", width, n, batch, checked:
-                    train = None
-                    x, y = data_of(n)
-                    if Path("/proc/self/clear_refs").exists():
-                        Path("/proc/self/clear_refs").write_text("5")  # VmHWM starts again
-                    least, began = memory("VmRSS"), perf_counter()
-                    train = CONTENDERS[name](MLP([1, width, width, width, 1], seed=0), x, y, batch)
-                    built, began = perf_counter() - began, perf_counter()
-                    losses = train(1)
-                    first = perf_counter() - began
-                    losses = np.concatenate([losses, train(checked - 1)])
-                    pipe.send((built, first, losses, least, memory("VmHWM")))
-                case "train", epochs:
-                    began, cpu = perf_counter(), process_time()
-                    train(epochs)
-                    pipe.send((perf_counter() - began, process_time() - cpu))
-        except Exception as error:  # whatever a peer breaks down with is its result
-            pipe.send(f"{type(error).__name__}: {str(error).strip().splitlines()[0] if str(error) else ''}"[:200])
-
-
-class Contender:
-    """A process that trains when asked."""
-
-    def __init__(self, name: str):
-        self.name = name
-        self.pipe, theirs = get_context("spawn").Pipe()
-        self.process = get_context("spawn").Process(target=serve, args=(name, theirs), daemon=True)
-        self.process.start()
-        theirs.close()
-
-    def ask(self, *request: object) -> tuple | str:
-        """What it answers; a string is an error."""
-        try:
-            self.pipe.send(request)
-            return self.pipe.recv()
-        except (EOFError, ConnectionError):
-            return "its process has died"
-
-    def close(self) -> None:
-        """Let it end by itself, so that its library can tidy up."""
-        self.pipe.close()
-        self.process.join(10)
+def build(name: str, width: int, n: int, batch: int) -> Train:
+    """In a contender's process: what trains its network."""
+    return CONTENDERS[name](MLP([1, width, width, width, 1], seed=0), *data_of(n), batch)
 
 
 def expected_losses(name: str, width: int, n: int, batch: int, checked: int, seed: int = 0) -> np.ndarray:
@@ -147,49 +74,12 @@ def compare(
     steps = n // batch
     checked = max(3, math.ceil(50 / steps)) if n <= 20_000 else 3  # epochs
     expected = {c: expected_losses(c, width, n, batch, checked) for c in ("all", "scikit-learn")}
-    done, epochs, rounds, times = {}, {}, {}, {}
 
-    def left_out(contender: Contender, why: str) -> None:
-        problems.append(f"{contender.name} at width {width}, n = {n}: {why}")
-        times.pop(contender, None)
+    def error_of(name: str, losses: np.ndarray) -> float:
+        return np.abs(losses / expected.get(name, expected["all"]) - 1).max()
 
-    for c in contenders:
-        answer = c.ask("build", width, n, batch, checked)
-        if isinstance(answer, str):
-            left_out(c, answer)
-            continue
-        before, first, losses, *size = answer
-        error = np.abs(losses / expected.get(c.name, expected["all"]) - 1).max()
-        if not error < TOLERANCE:
-            left_out(c, f"other losses, by {error:.1e}, not timed")
-            continue
-        answer = c.ask("train", 1)
-        if isinstance(answer, str):
-            left_out(c, answer)
-            continue
-        epochs[c] = max(1, int(args.seconds / answer[0]))
-        rounds[c] = args.rounds if answer[0] < 1 else min(3, args.rounds)
-        done[c], times[c] = (before, first, error, *size), []
-
-    threads = dict.fromkeys(times, 0.0)
-    for k in range(args.rounds):
-        for c in list(times) if k % 2 else list(times)[::-1]:
-            if k >= rounds[c]:
-                continue
-            answer = c.ask("train", epochs[c])
-            if isinstance(answer, str):
-                left_out(c, answer)
-                continue
-            seconds, cpu = answer
-            times[c].append(seconds / epochs[c] / steps)
-            threads[c] = max(threads[c], cpu / seconds)
-    problems += [f"{c.name} at width {width}, n = {n} used {u:.1f} threads" for c, u in threads.items() if u > 1.2]
-    return {c.name: Result(median(t), min(t), *done[c]) for c, t in times.items()}
-
-
-def fits(r: Result, growth: float, limit: float) -> bool:
-    """Whether so many times the samples are within the limits."""
-    return r.median * growth < limit and r.least_bytes + (r.bytes - r.least_bytes) * growth < MEMORY
+    task, title = (width, n, batch), f"width {width}, n = {n}"
+    return race(contenders, task, title, checked, steps, error_of, TOLERANCE, args.rounds, args.seconds, problems)
 
 
 def one_batch(contenders: list[Contender], args: argparse.Namespace, problems: list[str]) -> None:
@@ -220,7 +110,7 @@ def all_samples(contenders: list[Contender], args: argparse.Namespace, problems:
         last: dict[str, Result] = {}  # at the n before
         for k, n in enumerate(map(int, args.sizes)):
             growth = n / args.sizes[k - 1] if k else 1
-            able = [c for c in contenders if k == 0 or (c.name in last and fits(last[c.name], growth, args.limit))]
+            able = [c for c in contenders if k == 0 or (c.name in last and last[c.name].fits(growth, args.limit))]
             last = compare(able, width, n, n, args, problems)
             reference = last["tinymlp segments"].median if "tinymlp segments" in last else np.nan
             for name in (c.name for c in contenders):
@@ -253,9 +143,9 @@ def making_moments(args: argparse.Namespace) -> None:
 def main() -> None:
     """Parse the options, start the contenders, print the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument(
-        "--widths", type=int, nargs="*", default=[10, 30, 100, 300], help="H of the first table: 10 30 100 300"
-    )
+    parser.add_argument("--ensembles", action="store_true", help="many networks at once: train_ensembles.py")
+    parser.add_argument("--networks", type=int, nargs="+", default=[16, 64, 256], help="of an ensemble: 16 64 256")
+    parser.add_argument("--widths", type=int, nargs="*", help="H of the first table: 10 30 100 300; ensembles: 10 30")
     parser.add_argument(
         "--full-widths", type=int, nargs="*", default=[10, 30, 100], help="H of the second table: 10 30 100"
     )
@@ -263,27 +153,28 @@ def main() -> None:
         "--sizes",
         type=float,
         nargs="*",
-        default=[1e3, 1e4, 1e5, 1e6, 1e7],
-        help="n of the second and third: 1e3 ... 1e7",
+        help="n of the second and third: 1e3 ... 1e7; ensembles: 1e4 and 1e6, and 1e4 ... 1e7 by segments",
     )
     parser.add_argument("--rounds", type=int, default=7, help="slices of each; 3 if an epoch takes over a second")
     parser.add_argument("--seconds", type=float, default=0.2, help="of a slice, or one epoch, if that takes longer")
-    parser.add_argument("--limit", type=float, default=5, help="seconds a step; a contender that will be slower is out")
     parser.add_argument(
-        "--only", nargs="+", choices=CONTENDERS, default=list(CONTENDERS), metavar="NAME", help=", ".join(CONTENDERS)
+        "--limit", type=float, help="seconds a step, 5, ensembles 40; a contender that will be slower is out"
     )
+    known = CONTENDERS | ensemble_peers.CONTENDERS
+    parser.add_argument("--only", nargs="+", choices=known, default=list(known), metavar="NAME", help=", ".join(known))
     args = parser.parse_args()
+    racing = ensemble_peers.CONTENDERS if args.ensembles else CONTENDERS
+    args.limit = args.limit or (40 if args.ensembles else 5)
 
     os.environ.update(ONE_THREAD | NO_CACHE)  # for the processes to come
     print(f"{describe()}, one thread")
-    names, problems = args.only, []
-    for package in ("torch", "jax", "scikit-learn"):
-        try:
-            print(f"  {package} {version(package)}")
-        except PackageNotFoundError:
-            print(f"  {package} is not installed and left out")
-            names = [name for name in names if not name.lower().startswith(package)]
-    contenders = [Contender(name) for name in names]
+    names, problems = installed([n for n in racing if n in args.only], ("torch", "jax", "scikit-learn")), []
+    if args.ensembles:
+        ensembles(names, args)
+        return
+    args.widths = [10, 30, 100, 300] if args.widths is None else args.widths
+    args.sizes = [1e3, 1e4, 1e5, 1e6, 1e7] if args.sizes is None else args.sizes
+    contenders = [Contender(name, partial(build, name)) for name in names]
 
     one_batch(contenders, args, problems)
     all_samples([c for c in contenders if c.name in ON_ALL_SAMPLES], args, problems)

@@ -14,21 +14,21 @@ from itertools import pairwise
 from time import perf_counter
 
 import numpy as np
+from in_turns import Train
 
 import tinymlp
 from tinymlp import MLP, Moments
 
-Train = Callable[[int], np.ndarray]
 LR, B1, B2, EPS = 0.01, 0.9, 0.999, 1e-8
 
 
-def least_seconds(train: Train) -> float:
-    """What five epochs take, at best."""
-    train(5)
+def least_seconds(train: Train, epochs: int = 5, rounds: int = 7) -> float:
+    """What so many epochs take, at best."""
+    train(epochs)
     times = []
-    for _ in range(7):
+    for _ in range(rounds):
         began = perf_counter()
-        train(5)
+        train(epochs)
         times.append(perf_counter() - began)
     return min(times)
 
@@ -198,7 +198,7 @@ def torch_compiled(net: MLP, x: np.ndarray, y: np.ndarray, batch: int) -> Train:
     params = torch.from_numpy(net.params.copy())
     m, v, t = torch.zeros_like(params), torch.zeros_like(params), torch.zeros((), dtype=torch.float64)
     bxs, bys = torch.from_numpy(x[None]).split(batch, dim=1), torch.from_numpy(y[None]).split(batch, dim=1)
-    where = _slices(net.sizes)
+    where = slices(net.sizes)
 
     def gradient(params, bx, by):
         layers, a = [params[s].view(shape) for s, shape in where], [bx]
@@ -236,7 +236,7 @@ def torch_compiled(net: MLP, x: np.ndarray, y: np.ndarray, batch: int) -> Train:
     return train
 
 
-def _slices(sizes: Sequence[int]) -> list[tuple[slice, tuple[int, int]]]:
+def slices(sizes: Sequence[int]) -> list[tuple[slice, tuple[int, int]]]:
     """Where each [W | b] lies in the flat vector, and its shape."""
     ends = np.cumsum([0, *(o * (i + 1) for i, o in pairwise(sizes))]).tolist()
     return [(slice(a, b), (o, i + 1)) for (a, b), (i, o) in zip(pairwise(ends), pairwise(sizes), strict=True)]
@@ -256,7 +256,7 @@ def torch_tuned(net: MLP, x: np.ndarray, y: np.ndarray, batch: int) -> Train:
     def make(x: np.ndarray, y: np.ndarray, batch: int, size: int) -> Train:
         params = torch.from_numpy(net.params.copy())
         grad, m, v = (torch.zeros_like(params) for _ in range(3))
-        layers, grads = ([f[s].view(shape) for s, shape in _slices(net.sizes)] for f in (params, grad))
+        layers, grads = ([f[s].view(shape) for s, shape in slices(net.sizes)] for f in (params, grad))
         a = [torch.ones((units + 1, size)) for units in net.sizes[:-1]]
         inner = [z[:-1] for z in a]
         d = [torch.empty((units, size)) for units in net.sizes[1:]]
@@ -320,13 +320,10 @@ def jax_step(gradient: Callable) -> Callable:
     return step
 
 
-def _jax_train(gradient: Callable, params: list, bxs: np.ndarray, bys: np.ndarray, most: int) -> Train:
-    """A compiled scan over batches (batches, chunks, ...), a batch a scan over its chunks; most epochs in one call."""
+def jax_over_chunks(gradient: Callable) -> Callable:
+    """The gradient on a batch (chunks, ...), one chunk after the other."""
     import jax
     from jax import numpy as jnp
-
-    params, bxs, bys = [jnp.asarray(p) for p in params], jnp.asarray(bxs), jnp.asarray(bys)
-    zeros = [jnp.zeros_like(p) for p in params]
 
     def of_batch(params, bx, by):
         if len(bx) == 1:
@@ -335,10 +332,21 @@ def _jax_train(gradient: Callable, params: list, bxs: np.ndarray, bys: np.ndarra
         def add(total, samples):
             return jax.tree.map(jnp.add, total, gradient(params, *samples)), None
 
-        total, _ = jax.lax.scan(add, (0.0, zeros), (bx, by))
+        total, _ = jax.lax.scan(add, (0.0, jax.tree.map(jnp.zeros_like, params)), (bx, by))
         return jax.tree.map(lambda sum_: sum_ / len(bx), total)
 
-    step = jax_step(of_batch)
+    return of_batch
+
+
+def _jax_train(gradient: Callable, params: list, bxs: np.ndarray, bys: np.ndarray, most: int) -> Train:
+    """A compiled scan over batches (batches, chunks, ...), a batch a scan over its chunks; most epochs in one call."""
+    import jax
+    from jax import numpy as jnp
+
+    params, bxs, bys = [jnp.asarray(p) for p in params], jnp.asarray(bxs), jnp.asarray(bys)
+    zeros = [jnp.zeros_like(p) for p in params]
+
+    step = jax_step(jax_over_chunks(gradient))
 
     @jax.jit
     def run(state, bxs, bys, epochs):
@@ -392,7 +400,7 @@ def jax_gradients(sizes: Sequence[int]) -> tuple[Callable, Callable]:
     import jax
     from jax import numpy as jnp
 
-    where = _slices(sizes)
+    where = slices(sizes)
 
     def over_ones(a):
         return jnp.concatenate([a, jnp.ones((1, a.shape[1]), a.dtype)])
