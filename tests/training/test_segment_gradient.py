@@ -186,3 +186,16 @@ def test_all_networks_of_an_ensemble():
         segment_gradient(moments, net, layer_views(row, net.sizes))
     for k, net in enumerate(nets.nets):
         assert (grads[k] == by_segments(net.copy(), moments)[1]).all()
+
+
+def test_samples_on_boundaries():
+    """Catches: what `train` says of samples exactly on boundaries. One unit at 0, one sample there, or the last one."""
+    for x, on_the_right in [([0.0, 1.0], True), ([-1.0, 0.0], False)]:
+        y = np.array([5.0, 5.0])
+        net = MLP.from_weights([[[1.0]], [[1.0]]], [[0.0], [0.0]])
+        grads = [np.empty_like(layer) for layer in net.layers]
+        segment_gradient(Moments.of(Dataset(x, y)), net, grads)
+        on = np.array(x) > 0  # the unit, at each sample; at 0 as the side says
+        on |= (np.array(x) == 0) & on_the_right
+        residuals = np.maximum(x, 0) - y
+        assert grads[0][0].tolist() == pytest.approx([np.mean(2 * residuals * on * x), np.mean(2 * residuals * on)])

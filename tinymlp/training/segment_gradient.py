@@ -30,7 +30,8 @@ def segment_gradient(moments: Moments, net: MLP, grads: Sequence[NDArray]) -> fl
 
     In float64, whatever the network's dtype. It is the gradient that `backward` finds sample by sample, to 1e-13 of its
     largest component (``tests/training/test_segment_gradient.py``), except where the loss has none: if a sample lies
-    exactly on a boundary, a unit counts as on or off as it is on the right.
+    exactly on a boundary, a unit counts as on or off as it is on the right. The last sample counts as on its left, and
+    so do samples that a boundary is rounded past.
     """
     layers = [layer.astype(np.float64, copy=False) for layer in net.layers]
     a = Float64(INPUT, moments.interval, net.negative_slope)

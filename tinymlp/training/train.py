@@ -6,6 +6,7 @@ from numbers import Integral
 from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from tqdm import tqdm
 
 from ..arguments import check_flag, generator
@@ -16,6 +17,7 @@ from ..network.mlp import MLP
 from .fused import FusedTraining, why_not_fused
 from .gradients import SampleGradients, SegmentGradients
 from .history import History, Recorder
+from .hold_fixed import HoldFixed, find_fixed
 from .moments import Moments
 from .optim import Adam, Optimizer
 from .step_by_step import StepByStep
@@ -41,6 +43,7 @@ def train(
     callback: Callable[[int, MLP | Ensemble, Any], object] | None = None,
     progress: bool = False,
     fused: bool | None = None,
+    mask: ArrayLike | None = None,
 ) -> History:
     """Train a network, or every network of an ensemble, in place, on the mean squared error.
 
@@ -89,10 +92,21 @@ def train(
         GPU, float32, one input and output, up to 4 hidden layers of up to 64 units, with Adam and without dropout. It
         sums in another order, so its digits are not those of ``fused=False``; its own are the same in every run. If
         not given, it is used where it can be; True insists on it.
+    mask : array_like, (P,)
+        Which parameters learn, in the order of ``net.params``: those where it is 0 or False are held fixed, bit for
+        bit. Of an ensemble one for all networks, or (K, P). The kernel of ``fused`` knows none.
 
     Returns
     -------
     History
+
+    Notes
+    -----
+    At a sample exactly on a boundary of the network the loss has no gradient, only one from either side. On a Dataset a
+    unit that is 0 there counts as off, whichever side that is. On Moments the sample belongs to the region on its
+    right; but the last sample of all, or of a batch, to the one on its left, and so do samples that a boundary, whose
+    position is rounded to float64, is rounded past. The loss is the same in all cases, and each sample counts once; but
+    steps differ, and so do the networks that the two ways arrive at.
 
     Raises
     ------
@@ -117,13 +131,14 @@ def train(
     shuffle, progress = check_flag("shuffle", shuffle), check_flag("progress", progress)
     fused = None if fused is None else check_flag("fused", fused)
     wanted = _check_snapshots(snapshots, epochs)
+    fixed = None if mask is None else find_fixed(mask, net)
     if batch_size is None and isinstance(data, Dataset):
         batch_size = BATCH_SIZE
     if seeds is None:
         rngs = [generator("seed", 0 if seed is None else seed)]  # of all networks
     else:
         rngs = [generator(f"seeds[{k}]", one) for k, one in enumerate(seeds)]
-    training = _choose(net, data, LR if lr is None else lr, batch_size, shuffle, optimizer, rngs, fused)
+    training = _choose(net, data, LR if lr is None else lr, batch_size, shuffle, optimizer, rngs, fused, fixed)
 
     recorder = Recorder(net, training, wanted, batch_size)
     stops = sorted({*wanted, epochs})
@@ -152,15 +167,20 @@ def _choose(
     optimizer: Optimizer | None,
     rngs: list[np.random.Generator],
     fused: bool | None,
+    fixed: NDArray | None,
 ) -> StepByStep | FusedTraining:
     """How the data, the network and ``fused`` say that it is to be trained."""
     rates = np.atleast_1d(np.asarray(lr, object)).tolist()  # as objects: numbers beside a string would become strings
     adams = [Adam(rate) for rate in rates]  # one, or one for each network; each checks its lr
-    reason = why_not_fused(net, data, optimizer or adams[0])
+    optimizers: list[Optimizer] = [optimizer] if optimizer else [*adams]
+    if fixed is not None:
+        rows = [fixed] if len(optimizers) == 1 else np.broadcast_to(fixed, net.params.shape)
+        optimizers = [HoldFixed(one, row) for one, row in zip(optimizers, rows, strict=True)]
+    reason = why_not_fused(net, data, optimizers[0])
     if fused and reason:
         raise ValueError(f"fused is True, but the kernel {reason}; or leave fused out")
     if isinstance(data, Moments):
-        return StepByStep(net, [SegmentGradients(net, data, batch_size, shuffle)], [optimizer] if optimizer else adams)
+        return StepByStep(net, [SegmentGradients(net, data, batch_size, shuffle)], optimizers)
     assert batch_size is not None
     if reason is None and fused is not False:
         adam = optimizer if isinstance(optimizer, Adam) else adams[0]
@@ -168,7 +188,7 @@ def _choose(
         lrs = [adam.lr] * networks if len(adams) == 1 else [one.lr for one in adams]
         return FusedTraining(net, data, batch_size, shuffle, rngs, adam, lrs)
     gradients = [SampleGradients(net, data, batch_size, shuffle, rng) for rng in rngs]
-    return StepByStep(net, gradients, [optimizer] if optimizer else adams)
+    return StepByStep(net, gradients, optimizers)
 
 
 def _check(
