@@ -1,16 +1,16 @@
 """Real networks along a line: python benchmarks/real_networks.py DIR --out benchmarks/results/real_networks.md
 
 DIR holds networks of others, which are not part of this project: .onnx, .nnet, or .npz with W0, b0, W1, b1, ..., and if
-they are there alpha (the negative slope) and x0, x1 (the ends of the line). Without ends the line goes between two random
-points of the unit cube (seed 0). For each network, on t in (0, 1):
+they are there alpha (the negative slope) and x0, x1 (the ends of the line). Without ends the line goes between two
+random points of the unit cube (seed 0). For each network, on t in (0, 1):
 
 - boundaries, and segments of the first output;
 - milliseconds for the walk in float64 alone, for certified regions, and for all of extract_outputs, the best of three;
 - which share of the regions each rung of the ladder leaves in doubt: one bound for all regions (reach; for up to four
-  hidden layers), running bounds, double-double;
+  hidden layers), running bounds, these with the knowledge of which units are equal, double-double; integers do the rest;
 - samples: the largest difference between the first output's segments and the network in float64 at 10,001 points,
   relative to the largest sample;
-- the number of segments that regioncam counts on the same line, if it is installed and has such a line.
+- how many regions, boundaries + 1, regioncam counts on the same line, in float32, if it is installed.
 """
 
 import argparse
@@ -18,14 +18,17 @@ import time
 from pathlib import Path
 
 import numpy as np
-from machine import machine
 
 from tinymlp import MLP, Line, extract_outputs, find_regions
 from tinymlp.segments.double_double import DoubleDouble
 from tinymlp.segments.find_regions import SHALLOW, Regions, exact_layers, windows
+from tinymlp.segments.integers import find_equal_units
 from tinymlp.segments.reach_bounds import ReachBounds
 from tinymlp.segments.rounding import RunningBounds
 from tinymlp.segments.walk import Float64, walk
+
+NAMES = ["file", "sizes", "boundaries", "segments", "float ms", "certified ms", "outputs ms"]
+NAMES += ["reach", "running", "equal units", "double-double", "samples", "regioncam"]
 
 
 def load(path: Path) -> Line:
@@ -54,42 +57,51 @@ def best_of_three(do) -> tuple[float, object]:
 
 
 def doubts(line: Line) -> list[str]:
-    """Which share of the regions each rung leaves in doubt."""
-    layers, shares, regions = exact_layers(line.net), [], None
+    """Which share of the regions each rung leaves in doubt; a dash where it is not needed."""
+    layers, shares = exact_layers(line.net), []
 
-    def run(arithmetic, ends):
+    def run(arithmetic, ends, equal=None):
         a = arithmetic(line.start, ends, line.net.negative_slope)
-        passed = walk(a, layers)
+        passed = walk(a, layers, equal=equal)
         return Regions.read(a.rounded(), passed, np.append(np.flatnonzero(a.wide()), -1))
 
-    for arithmetic in (ReachBounds, RunningBounds):
-        if arithmetic is ReachBounds and len(layers) - 1 > SHALLOW:
-            shares.append("-")
-            continue
-        regions = run(arithmetic, (0.0, 1.0))
+    if len(layers) - 1 <= SHALLOW:
+        regions = run(ReachBounds, (0.0, 1.0))
         shares.append(f"{regions.doubtful.mean():.1%}")
+        if not regions.doubtful.any():
+            return [*shares, "-", "-", "-"]
+    else:
+        shares.append("-")
+    regions, equal = run(RunningBounds, (0.0, 1.0)), None
+    shares.append(f"{regions.doubtful.mean():.1%}")
+    if not regions.doubtful.any():
+        return [*shares, "-", "-"]
+    if equal := find_equal_units(layers):
+        regions = run(RunningBounds, (0.0, 1.0), equal)
+        shares.append(f"{regions.doubtful.mean():.1%}")
+    else:
+        shares.append("-")
     if not regions.doubtful.any():
         return [*shares, "-"]
-    finer = run(DoubleDouble, windows(regions, regions.doubtful)[2])
+    finer = run(DoubleDouble, windows(regions, regions.doubtful)[2], equal)
     return [*shares, f"{finer.doubtful.sum() / len(regions.doubtful):.1%}"]
 
 
 def count_by_regioncam(line: Line) -> str:
-    """Regions that regioncam counts along the line; a dash without it."""
+    """How many regions regioncam, which computes in float32, counts along the line; a dash without it."""
     try:
         import regioncam
     except ModuleNotFoundError:
         return "-"
-    try:
-        x0, x1 = line.points([0.0, 1.0]).astype(np.float32)
-        rc = regioncam.Regioncam1D.through_points(np.stack([x0, x1]))  # the whole line: only between the points counts
-        for l, (W, b) in enumerate(zip(line.net.weights, line.net.biases, strict=True)):
-            rc.linear(np.ascontiguousarray(W.T, np.float32), b.astype(np.float32))
-            if l < len(line.net.weights) - 1:
-                rc.leaky_relu(line.net.negative_slope) if line.net.negative_slope else rc.relu()
-        return str(rc.num_regions)
-    except Exception as error:
-        return type(error).__name__
+    # what it looks at is the middle three quarters between the points that it is given
+    camera = regioncam.Regioncam1D.through_points(line.points([-1 / 6, 7 / 6]).astype(np.float32))
+    for l, (W, b) in enumerate(zip(line.net.weights, line.net.biases, strict=True)):
+        if l and line.net.negative_slope:
+            camera.leaky_relu(line.net.negative_slope)
+        elif l:
+            camera.relu()
+        camera.linear(np.ascontiguousarray(W.T, np.float32), b.astype(np.float32))
+    return str(camera.num_edges)
 
 
 def row(path: Path) -> list[str]:
@@ -126,13 +138,12 @@ def main() -> None:
         try:
             table.append(f"| {' | '.join(row(path))} |")
         except (ValueError, OverflowError, ModuleNotFoundError) as error:
-            table.append(f"| {path.name} | {error} |" + " |" * 10)
+            table.append(f"| {path.name} | {error} |" + " |" * (len(NAMES) - 2))
         print(table[-1], flush=True)
     if args.out:
-        what = __doc__.split("\n\n", 1)[1].strip().replace("DIR holds networks", "The folder holds networks")
-        args.out.write_text(
-            f"# Real networks along a line\n\n{what}\n\n{machine()}\n\n" + "\n".join(table) + "\n", "utf-8"
-        )
+        what = __doc__.split("\n\n", 1)[1].strip()
+        text = ["# Real networks along a line", what, describe(), "\n".join(table)]
+        args.out.write_text("\n\n".join(text) + "\n", "utf-8")
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ round us in a full turn, along the sides of a square, and on each side the place
 """
 
 import argparse
+from itertools import pairwise
 
 import numpy as np
 
@@ -34,7 +35,7 @@ def main() -> None:
 
     corners = np.array([[1.0, 1.0], [-1.0, 1.0], [-1.0, -1.0], [1.0, -1.0], [1.0, 1.0]])
     fig, (ax,) = plot.figure(size=(8, 4.5))
-    for side, (a, b) in enumerate(zip(corners[:-1], corners[1:], strict=True)):
+    for side, (a, b) in enumerate(pairwise(corners)):
         line = net.along(a, b - a)
         advice = int(line(0.0).argmin())
         changes = argmin_changes(line, (0, 1))
@@ -48,7 +49,6 @@ def main() -> None:
             ax.plot([side + start, side + stop], [one, one], lw=3, color=f"C{one}")
     ax.set_yticks(range(len(ADVICE)), ADVICE)
     ax.set_xlabel("side of the square, once round")
-    fig.tight_layout()
     fig.savefig(args.picture)
     print(f"saved the picture in {args.picture}")
 

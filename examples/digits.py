@@ -1,4 +1,4 @@
-"""The decisions of a network along the line between two images: pip install scikit-learn onnx; python examples/digits.py
+"""Decisions along the line between two images: pip install scikit-learn onnx; python examples/digits.py
 
 Train scikit-learn's MLPClassifier on its 8 x 8 digits, read it as an `MLP`, send it through an ONNX file and back, and
 walk in a straight line through the 64 dimensions from a 3 to a 4, past a 5 and a 7. On the line each of the ten outputs

@@ -21,7 +21,7 @@ def main() -> None:
     area = rng.uniform(20, 220, (400, 1))
     price = np.interp(area[:, 0], [20, 80, 120, 220], [90, 240, 420, 520]) + rng.normal(0, 8, 400)
 
-    network = MLPRegressor((12,), solver="lbfgs", max_iter=2000, random_state=0)
+    network = MLPRegressor(hidden_layer_sizes=(12,), solver="lbfgs", max_iter=2000, random_state=0)
     pipeline = make_pipeline(StandardScaler(), MinMaxScaler((-1, 1)), network)
     model = TransformedTargetRegressor(pipeline, transformer=StandardScaler())
     search = GridSearchCV(model, {"regressor__mlpregressor__alpha": [1e-4, 1e-2]}, cv=3)

@@ -155,7 +155,7 @@ def test_files(onnxruntime, tmp_path, slope, dtype):
     assert (back.dtype, back.negative_slope, back.sizes) == (net.dtype, slope, net.sizes)
     x = RNG.normal(size=(20, 3)).astype(dtype)
     session = onnxruntime.InferenceSession(tmp_path / "net.onnx", providers=["CPUExecutionProvider"])
-    assert session.run(None, {"x": x})[0] == pytest.approx(net(x), abs=20 * np.finfo(dtype).eps)
+    assert session.run(None, {"x": x})[0] == pytest.approx(net(x), abs=float(20 * np.finfo(dtype).eps))
     (tmp_path / "text.onnx").write_text("not a network")
     with pytest.raises(ValueError, match=r"text\.onnx is no ONNX file"):
         MLP.from_onnx(tmp_path / "text.onnx")

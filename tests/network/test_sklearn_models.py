@@ -3,6 +3,7 @@
 That the real ones are read alike was seen by hand with scikit-learn 1.9.1, and is tested by examples/pipeline.py.
 """
 
+from itertools import pairwise
 from types import SimpleNamespace
 
 import numpy as np
@@ -16,7 +17,7 @@ def stand_in(kind, **attributes):
 
 
 def regressor(rng, sizes=(2, 4, 3), **attributes):
-    coefs = [rng.normal(size=(i, o)) for i, o in zip(sizes, sizes[1:], strict=False)]
+    coefs = [rng.normal(size=(i, o)) for i, o in pairwise(sizes)]
     intercepts = [rng.normal(size=o) for o in sizes[1:]]
     return stand_in("MLPRegressor", **{"coefs_": coefs, "intercepts_": intercepts, "activation": "relu", **attributes})
 
@@ -41,7 +42,7 @@ def test_from_sklearn():
 
 
 def test_scalers_are_folded():
-    """Catches: a scaler forgotten, the wrong way round, or applied before instead of after; a search not looked into."""
+    """Catches: a scaler forgotten, the wrong way round or at the wrong end; a search not looked into."""
     rng = np.random.default_rng(4)
     inner = regressor(rng)
     standard = stand_in("StandardScaler", mean_=np.array([3.0, -1.0]), scale_=np.array([2.0, 0.5]))

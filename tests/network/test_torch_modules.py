@@ -77,7 +77,7 @@ def test_from_torch_refuses_what_is_no_such_network():
         ((a, module("Tanh"), b), "after 1 Linear layers"),
         ((a, module("GELU"), c), r"holds 1 \(GELU\) after 1 Linear layers: .* no segments: train one with ReLU"),
         ((a, module("Sigmoid"), c), "Sigmoid.* not made of straight pieces"),
-        ((), "source has no Linear layer"),
+        ((module("Identity"),), "source has no Linear layer"),
         ((relu,), "source has no Linear layer"),
         ((a, relu, module("Conv2d", weight=Tensor(np.ones((2, 2, 3, 3))))), r"Conv2d\) after 1 .* give Linear"),
         ((a, relu, module("Linear", weight=lambda: 0, bias=None)), r"2 \(Linear\) .* quantised \(qint8\)"),

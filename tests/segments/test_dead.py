@@ -11,8 +11,9 @@ def test_which_layer_kills_the_output():
     dead = MLP.from_weights([[[1], [2]], [[-1, -1], [-2, 0]], [[3, 4]]], [[0, 1], [-0.5, 0], [7]])
     found = dead_units(dead, (0, 1))
     assert (found.units, found.constant, found.cause, found.layer) == ([(1, 0), (1, 1)], True, "dead layer", 1)
-    assert not dead_units(dead, (-3, 1)).constant
-    assert dead_units(dead, (-3, 1)).units == [(1, 0), (1, 1)][1:]
+    half = MLP.from_weights([[[1], [2]], [[-1, -1], [-2, 0]], [[3, 4]]], [[0, 1], [2.5, 0], [7]])
+    assert not dead_units(half, (-3, 1)).constant
+    assert dead_units(half, (-3, 1)).units == [(1, 1)]
     path = MLP.from_weights([[[1], [1]], [[0, 1]], [[1]]], [[0, -5], [1], [0]])  # only unit 1 is heard, and it is off
     found = dead_units(path, (0, 1))
     assert (found.units, found.cause, found.layer) == ([(0, 1)], "no path", 1)

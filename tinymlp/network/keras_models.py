@@ -145,7 +145,7 @@ def _read_layer(kind: str, layer: Any, vector: Vector | None) -> tuple[Vector | 
         return vector.activate(leaky(as_array(layer.get_weights()[0]).reshape(-1))), None
     if find_output(kind):
         return vector, kind
-    raise ValueError("give Dense, its activations, Dropout, Flatten, BatchNormalization, Normalization, Rescaling")
+    raise ValueError(f"give Dense, its activations, Dropout, Flatten and normalisations; for other graphs, {EXPORT}")
 
 
 def _activate(vector: Vector, function: Any) -> tuple[Vector, str | None]:
