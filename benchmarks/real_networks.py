@@ -7,7 +7,8 @@ random points of the unit cube (seed 0). For each network, on t in (0, 1):
 - boundaries, and segments of the first output;
 - milliseconds for the walk in float64 alone, for certified regions, and for all of extract_outputs, the best of three;
 - which share of the regions each rung of the ladder leaves in doubt: one bound for all regions (reach; for up to four
-  hidden layers), running bounds, these with the knowledge of which units are equal, double-double; integers do the rest;
+  hidden layers), running bounds, these with the knowledge of which units are equal, double-double; the rest is done in
+  integers;
 - samples: the largest difference between the first output's segments and the network in float64 at 10,001 points,
   relative to the largest sample;
 - how many regions, boundaries + 1, regioncam counts on the same line, in float32, if it is installed.
@@ -18,6 +19,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+from machine import describe
 
 from tinymlp import MLP, Line, extract_outputs, find_regions
 from tinymlp.segments.double_double import DoubleDouble
