@@ -132,10 +132,7 @@ def main() -> None:
     paths = sorted(p for p in args.folder.iterdir() if p.suffix in (".onnx", ".nnet", ".npz"))
     if not paths:
         raise SystemExit(f"{args.folder} holds no .onnx, .nnet or .npz")
-    names = (
-        "file|sizes|boundaries|segments|float ms|certified ms|outputs ms|reach|running|double-double|samples|regioncam"
-    )
-    table = [f"| {' | '.join(names.split('|'))} |", "|" + "---|" * len(names.split("|"))]
+    table = [f"| {' | '.join(NAMES)} |", "|" + "---|" * len(NAMES)]
     for path in paths:
         try:
             table.append(f"| {' | '.join(row(path))} |")

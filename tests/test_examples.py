@@ -39,7 +39,8 @@ def test_real_networks(tmp_path):
     (tmp_path / "broken.nnet").write_text("1,")
     command = [sys.executable, str(BENCHMARKS / "real_networks.py"), str(tmp_path), "--out", str(tmp_path / "table.md")]
     subprocess.run(command, check=True, timeout=100, capture_output=True, text=True)
-    broken, row = (tmp_path / "table.md").read_text("utf-8").splitlines()[-2:]
+    header, _, broken, row = (tmp_path / "table.md").read_text("utf-8").splitlines()[-4:]
+    assert len({line.count("|") for line in (header, broken, row)}) == 1
     assert "broken.nnet is no" in broken
     cells = [cell.strip() for cell in row.split("|")[1:-1]]
     f = extract_segments(net, (-3, 4))
