@@ -22,8 +22,8 @@ kernels: .venv/installed-kernels ## test the CUDA sources without a GPU: on the 
 	$(BIN)/python -m pytest tests/gpu -m "not gpu" --require-compilers -n auto
 	$(BIN)/python tests/gpu/remove_barriers.py
 
-examples: .venv/installed-examples ## run the example on scikit-learn's digits
-	$(BIN)/python examples/digits.py --picture .venv/digits.png
+examples: .venv/installed-examples ## run the examples, and the tests of files of other libraries
+	$(BIN)/python -m pytest tests/test_examples.py tests/network --require-formats
 
 lint: .venv/installed-lint ## check style and types
 	$(BIN)/ruff check .

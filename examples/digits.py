@@ -1,11 +1,15 @@
-"""The decisions of a network along the line between two images: pip install scikit-learn; python examples/digits.py
+"""Decisions along the line between two images: pip install scikit-learn onnx; python examples/digits.py
 
-Train scikit-learn's MLPClassifier on its 8 x 8 digits, read it as an `MLP`, and walk in a straight line through the 64
-dimensions from a 3 to a 4, past a 5 and a 7. On the line each of the ten outputs is piecewise linear, so all that
-happens on the way can be said exactly: where hidden units switch, and where the winning digit changes.
+Train scikit-learn's MLPClassifier on its 8 x 8 digits, read it as an `MLP`, send it through an ONNX file and back, and
+walk in a straight line through the 64 dimensions from a 3 to a 4, past a 5 and a 7. On the line each of the ten outputs
+is piecewise linear, so all that happens on the way can be said exactly: where hidden units switch, and where the
+winning digit changes.
 """
 
 import argparse
+import warnings
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 from sklearn.datasets import load_digits
@@ -27,8 +31,15 @@ def main() -> None:
     classifier = MLPClassifier((32, 32), random_state=0, max_iter=300).fit(images[:1500], digits[:1500])
     print(f"test images classified right: {classifier.score(images[test], digits[test]):.1%}")
 
-    net = MLP.from_sklearn(classifier)
-    assert (net(images).argmax(axis=1) == classifier.predict(images)).all()  # the same network
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that the outputs are those before softmax, of which the greatest wins, too
+        read = MLP.from_sklearn(classifier)
+    assert (read(images).argmax(axis=1) == classifier.predict(images)).all()  # the same network
+
+    with TemporaryDirectory() as folder:  # to others, and back
+        read.to_onnx(Path(folder) / "digits.onnx")
+        net = MLP.from_onnx(Path(folder) / "digits.onnx")
+    assert (net.params == read.params).all()  # bit for bit
 
     a, b = (images[test][digits[test] == digit][0] for digit in (args.begin, args.end))
     line = net.along(a, b - a)  # one input t: the image a at t = 0, b at t = 1

@@ -252,3 +252,18 @@ def test_whole_line_is_the_default(saved, capsys):
     lines = capsys.readouterr().out.splitlines()
     assert lines[1].split()[1] == "-inf"
     assert lines[4].split()[2] == "inf"
+
+
+def test_segments_of_other_files(tmp_path, capsys):
+    """Catches: a suffix that is not looked at; an error of a reader that is no line of words."""
+    net = MLP([1, 3, 1], seed=1)
+    net.save(tmp_path / "net.npz")
+    (tmp_path / "net.json").write_text(net.to_json())
+    (tmp_path / "net.nnet").write_text("x")
+    printed = []
+    for name in ("net.npz", "net.json"):
+        assert main(["segments", str(tmp_path / name)]) == 0
+        printed.append(capsys.readouterr().out)
+    assert printed[0] == printed[1]
+    assert main(["segments", str(tmp_path / "net.nnet")]) == 2
+    assert "net.nnet is no .nnet file" in capsys.readouterr().err

@@ -33,7 +33,8 @@ from .detector.explanation import CrossCheck
 from .network.ensemble import Ensemble
 from .network.line import Line
 from .network.mlp import MLP
-from .segments.argmax import argmax_changes
+from .segments.argmax import argmax_changes, argmin_changes, sign_changes
+from .segments.dead import DeadUnits, dead_units
 from .segments.extract import EnsembleSegments, extract_outputs, extract_segments
 from .segments.find_regions import Regions, find_regions
 from .segments.piecewise import Boundary, PiecewiseLinear, Segment
@@ -51,6 +52,7 @@ __all__ = [
     "Boundary",
     "CrossCheck",
     "Dataset",
+    "DeadUnits",
     "Detection",
     "Ensemble",
     "EnsembleSegments",
@@ -64,8 +66,10 @@ __all__ = [
     "TrainingInterrupted",
     "__version__",
     "argmax_changes",
+    "argmin_changes",
     "assert_counts_agree",
     "crosscheck",
+    "dead_units",
     "detect_segments",
     "extract_outputs",
     "extract_segments",
@@ -73,6 +77,7 @@ __all__ = [
     "functions",
     "plot",
     "sample",
+    "sign_changes",
     "testing",
     "train",
 ]

@@ -38,7 +38,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # as in `tinymlp segments net.npz | head -1`; what is left to print has to go somewhere
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
-    except (ValueError, RuntimeError, ArithmeticError, OSError) as error:
+    except (ValueError, RuntimeError, ArithmeticError, OSError, ModuleNotFoundError) as error:
         print(f"tinymlp {args.command}: {error}", file=sys.stderr)
         return 1 if isinstance(error, TrainingDiverged) else 2
     return 0
@@ -99,7 +99,9 @@ def _parser() -> argparse.ArgumentParser:
     fit.add_argument("--picture", type=Path, metavar="FILE.png", help="save a picture of its segments here")
 
     segments = command("segments", _segments, "List the exact segments of a saved network.")
-    segments.add_argument("network", type=Path, metavar="FILE.npz", help="a network that was saved by fit or MLP.save")
+    segments.add_argument(
+        "network", type=Path, metavar="FILE", help="saved by fit or MLP.save; or .onnx, .nnet, .safetensors, .json"
+    )
     segments.add_argument(
         "--interval", type=float, nargs=2, metavar=("START", "STOP"), help="of x; the whole real line if not given"
     )
@@ -195,8 +197,22 @@ def _show_fit(args: argparse.Namespace, net: MLP, history: History) -> None:
 
 
 def _segments(args: argparse.Namespace) -> None:
-    f = extract_segments(MLP.load(args.network), args.interval, progress=sys.stderr.isatty())
+    f = extract_segments(_load(args.network), args.interval, progress=sys.stderr.isatty())
     print(json.dumps(f.to_dict(), indent=1) if args.json else _table(f))
+
+
+def _load(path: Path) -> MLP:
+    """The network in a file, of the kind that its name says."""
+    match path.suffix.lower():
+        case ".onnx":
+            return MLP.from_onnx(path)
+        case ".nnet":
+            return MLP.from_nnet(path)
+        case ".safetensors":
+            return MLP.from_safetensors(path)
+        case ".json":
+            return MLP.from_json(path.read_text("utf-8"))
+    return MLP.load(path)
 
 
 def _devices(args: argparse.Namespace) -> None:

@@ -8,7 +8,7 @@ import pytest
 from support.networks import one_output
 from support.oracle import exact
 
-from tinymlp import MLP, argmax_changes
+from tinymlp import MLP, argmax_changes, argmin_changes, sign_changes
 from tinymlp.segments.argmax import _undecided
 from tinymlp.segments.find_regions import Regions
 
@@ -190,3 +190,31 @@ def test_where_a_winner_is_sure():
     narrow = two_outputs([[1 + 9j], [1 + 0j]], [1, 1.001], [1e-4, 1e-4])
     assert not _undecided(narrow).any()
     assert _undecided(two_outputs([[1 + 9j], [1 + 0j]], [1, 1.001], [1e-4, 2e-4])).all()
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_argmin_and_signs_against_samples(seed):
+    """Catches: a tie or a bias of the wrong sign; classes the wrong way round."""
+    net = MLP([1, 6, 6, 4], seed=seed, dtype=np.float64)
+    net.weights[-1][:] *= 3
+    x = np.linspace(-4, 4, 200_001)
+    y = net(x)
+    for changes, winner in [
+        (argmin_changes(net, (-4, 4)), y.argmin(axis=1)),
+        (sign_changes(one_output(net, 0), (-4, 4)), (y[:, 0] > 0).astype(int)),
+    ]:
+        at = np.flatnonzero(np.diff(winner))
+        assert [(c.before, c.after) for c in changes] == [(winner[i], winner[i + 1]) for i in at]
+        assert [c.x for c in changes] == pytest.approx((x[at] + x[at + 1]) / 2, abs=1e-4)
+
+
+def test_ties_of_argmin_and_zeros():
+    """Catches: of equal outputs the last; an output that is 0 counted as class 1."""
+    equal = MLP.from_weights([[[1.0], [1.0], [-1.0]]], [[0.0, 0.0, 0.0]])
+    assert argmin_changes(equal) == [(0.0, 0, 2)]
+    relu = MLP.from_weights([[[1.0]], [[1.0]]], [[0.0], [0.0]])
+    assert sign_changes(relu) == [(0.0, 0, 1)]
+    touch = MLP.from_weights([[[1.0], [-1.0]], [[1.0, 1.0]]], [[0.0, 0.0], [0.0]])
+    assert sign_changes(touch) == []
+    with pytest.raises(ValueError, match="net has 3 outputs: a sign needs one"):
+        sign_changes(equal)

@@ -192,3 +192,16 @@ def test_both_ends_of_a_flat_segment():
                 assert segment.stop in found
                 tried += 1
     assert tried > 50
+
+
+def test_one_sided_slopes():
+    """Catches: the two sides mixed up; a slope from outside of the interval; a shape lost."""
+    f = extract_segments(hat(), (-2, 1.5))
+    left, right = f.slopes_at([[-1.5, -1], [0, 0.5]])
+    assert left.tolist() == [[0, 0], [1, -1]]
+    assert right.tolist() == [[0, 1], [-1, -1]]
+    assert np.isnan(f.slopes_at(-2).left)
+    assert np.isnan(f.slopes_at(1.5).right)
+    assert f.slopes_at(1).right == 0
+    with pytest.raises(ValueError, match="outside"):
+        f.slopes_at(2)

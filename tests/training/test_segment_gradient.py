@@ -275,3 +275,14 @@ def test_a_network_that_is_lost_harms_no_other():
     layers, views = (stacked_layers(flat, nets.sizes) for flat in (nets.params, grads))
     losses = segment_gradient(moments, layers, views, 0.0)
     assert np.isfinite(losses).tolist() == np.isfinite(grads).all(axis=1).tolist() == [True, False, True]
+
+
+def test_samples_on_boundaries():
+    """Catches: what `train` says of samples exactly on boundaries: a unit at 0, a sample there, first or last."""
+    for x in ([0.0, 1.0], [-1.0, 0.0]):
+        y = np.array([5.0, 5.0])
+        net = MLP.from_weights([[[1.0]], [[1.0]]], [[0.0], [0.0]])
+        _, grad = by_segments(net, Moments.of(Dataset(x, y)))
+        on = np.array(x) >= 0  # the unit, at each sample
+        residuals = np.maximum(x, 0) - y
+        assert grad[:2].tolist() == pytest.approx([np.mean(2 * residuals * on * x), np.mean(2 * residuals * on)])

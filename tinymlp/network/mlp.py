@@ -19,8 +19,10 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from .. import devices
-from ..arguments import check_number, generator
-from . import formats
+from ..arguments import check_flag, check_number, generator
+from . import keras_models, nnet_files, onnx_files, sklearn_models, text, torch_modules
+from .arrays import as_array
+from .checks import check_pairs
 from .parameters import check_sizes, count_parameters, layer_views, pack
 
 if TYPE_CHECKING:
@@ -121,50 +123,57 @@ class MLP:
 
     @classmethod
     def from_weights(
-        cls, weights: Sequence[ArrayLike], biases: Sequence[ArrayLike], *, negative_slope: float = 0.0
+        cls,
+        weights: Sequence[Any],
+        biases: Sequence[Any] | None = None,
+        *,
+        negative_slope: float = 0.0,
+        transpose: bool = False,
+        check: Any = None,
     ) -> "MLP":
         """A network from weights you have: one (out, in) matrix and one (out,) bias for each layer.
 
-        Their float dtype is kept (integers become float64).
-
-        Raises
-        ------
-        ValueError
-            If there is not a bias for each matrix, or their shapes do not fit each other; the message names the layer.
-        """
-        return cls.from_params(*pack(weights, biases), negative_slope=negative_slope)
-
-    @classmethod
-    def from_torch(cls, source: Any, *, negative_slope: float | None = None) -> "MLP":
-        """The network that a PyTorch model is, with copies of its weights in their dtype.
+        Their float dtype is kept (integers become float64, bfloat16 becomes float32).
 
         Parameters
         ----------
-        source : torch.nn.Module or state dict
-            A module made of Linear layers with ReLU or LeakyReLU modules between them, nested as you like; Dropout,
-            Identity and Flatten are passed over. Its forward() is not looked at: the modules are taken to be applied
-            one after the other, in the order in which they are registered. Or, of a model that calls its activations
-            in forward(), the state dict: its 2-D weights and their biases, in order.
-        negative_slope : float, optional
-            Of the activations; a module knows it, a state dict does not (0, if not given).
+        weights, biases : sequence of array_like
+            Arrays of any library. Or, without ``biases``, pairs (W, b).
+        negative_slope : float
+            Of all activations; 0 is ReLU.
+        transpose : bool
+            The matrices are (in, out), as flax, Keras and scikit-learn have them.
+        check : (x, y), optional
+            An input and what the network gives there, to a thousandth. Whether square matrices are (out, in) cannot be
+            told otherwise.
 
         Raises
         ------
         ValueError
-            If the model holds anything else, or activations of different slopes.
+            If there is not a bias for each matrix, their shapes do not fit each other (the message names the layer), or
+            the network does not give what ``check`` says.
         """
-        weights, biases, slope = formats.read_torch(source, negative_slope)
-        return cls.from_weights(weights, biases, negative_slope=slope)
+        if biases is None:
+            try:
+                weights, biases = zip(*((W, b) for W, b in weights), strict=True)
+            except (TypeError, ValueError) as error:
+                raise ValueError("biases are not given, and weights are no pairs (W, b): give both lists") from error
+        W, b = [as_array(w) for w in weights], [as_array(v) for v in biases]
+        if check_flag("transpose", transpose):
+            W = [w.T for w in W]
+        return check_pairs(cls.from_params(*pack(W, b), negative_slope=negative_slope), check)
 
-    @classmethod
-    def from_sklearn(cls, model: Any) -> "MLP":
-        """The network that a fitted scikit-learn MLPClassifier or MLPRegressor is, with copies of its weights.
-
-        The outputs are those before scikit-learn's output activation, which a squared error does not have: of a
-        classifier those before softmax, or, for two classes, the one whose sign decides.
-        ValueError if the model is not fitted or its activation is not ReLU.
-        """
-        return cls.from_weights(*formats.read_sklearn(model))
+    # networks of others: each is explained where it is read or written
+    from_torch = classmethod(torch_modules.from_torch)
+    from_safetensors = classmethod(text.from_safetensors)
+    from_sklearn = classmethod(sklearn_models.from_sklearn)
+    from_keras = classmethod(keras_models.from_keras)
+    from_onnx = classmethod(onnx_files.from_onnx)
+    from_nnet = classmethod(nnet_files.from_nnet)
+    from_json = classmethod(text.from_json)
+    to_onnx = onnx_files.to_onnx
+    to_json = text.to_json
+    to_torch_state = text.to_torch_state
 
     def along(self, origin: ArrayLike, direction: ArrayLike) -> "Line":
         """The network of one input t that this one is on the line origin + t * direction, exactly.

@@ -36,13 +36,16 @@ def pack(weights: Sequence[ArrayLike], biases: Sequence[ArrayLike]) -> tuple[lis
     W, b = [np.asarray(w) for w in weights], [np.asarray(v) for v in biases]
     if not W or len(W) != len(b):
         raise ValueError(f"weights has {len(W)} layers and biases has {len(b)}: give as many of each, at least one")
+    turned = " (they fit the other way round: transpose=True)" if _fit([w.T for w in W], b) else ""
     for layer, (w, v) in enumerate(zip(W, b, strict=True)):
         if w.ndim != 2 or v.shape != w.shape[:1] or w.size == 0:
-            raise ValueError(f"layer {layer}: weights {w.shape} and biases {v.shape} must be (out, in) and (out,)")
+            raise ValueError(
+                f"layer {layer}: weights {w.shape} and biases {v.shape} must be (out, in) and (out,){turned}"
+            )
         if layer and w.shape[1] != W[layer - 1].shape[0]:
             raise ValueError(
                 f"layer {layer}: weights {w.shape} take {w.shape[1]} inputs, "
-                f"but layer {layer - 1} has {W[layer - 1].shape[0]} units"
+                f"but layer {layer - 1} has {W[layer - 1].shape[0]} units{turned}"
             )
     dtype = np.result_type(*W, *b)
     if dtype.kind not in "biuf":
@@ -50,6 +53,13 @@ def pack(weights: Sequence[ArrayLike], biases: Sequence[ArrayLike]) -> tuple[lis
     params = np.concatenate([np.column_stack(pair).ravel() for pair in zip(W, b, strict=True)])
     sizes = [W[0].shape[1], *(len(w) for w in W)]
     return sizes, params.astype(dtype if dtype.kind == "f" else np.float64)
+
+
+def _fit(W: Sequence[NDArray], b: Sequence[NDArray]) -> bool:
+    """Whether matrices (out, in) and biases (out,) fit each other."""
+    if any(w.ndim != 2 or v.shape != w.shape[:1] for w, v in zip(W, b, strict=True)):
+        return False
+    return all(one.shape[0] == two.shape[1] for one, two in pairwise(W))
 
 
 def stacked_layers(params: NDArray, sizes: Sequence[int]) -> list[NDArray]:

@@ -9,5 +9,6 @@ find_regions     find_regions(): Regions, proven by this ladder
 labels           which boundaries are breakpoints, and why the others are not
 piecewise        PiecewiseLinear: the network as a function object
 extract          extract_segments(), extract_outputs(): of one network, or of many at once
-argmax           argmax_changes(): where another output wins
+argmax           argmax_changes(), argmin_changes(), sign_changes(): where another output wins
+dead             dead_units(): what is off, and why a network gives one value for all x
 """

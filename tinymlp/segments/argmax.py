@@ -1,10 +1,11 @@
-"""argmax_changes(): where the winning output of a network changes along a line, exactly.
+"""argmax_changes(), argmin_changes(), sign_changes(): where a network decides otherwise along a line, exactly.
 
 In one region every output is a straight line, and the greatest of them is convex: an output that wins at both ends wins
 in between. So float64 with its bounds settles most regions, and the rest, where the winner changes or another output
 comes near, is done in rational numbers.
 """
 
+from collections.abc import Callable
 from fractions import Fraction
 from typing import NamedTuple
 
@@ -19,7 +20,7 @@ from .integers import Integers, nearest
 from .rounding import U
 from .walk import walk
 
-__all__ = ["Change", "argmax_changes"]
+__all__ = ["Change", "argmax_changes", "argmin_changes", "sign_changes"]
 
 
 class Change(NamedTuple):
@@ -73,6 +74,59 @@ def argmax_changes(net: MLP | Line, interval: Interval | None = None) -> list[Ch
                 winner = after_x
         begin = int(stop) + 1
     return changes
+
+
+@takes_interval
+def argmin_changes(net: MLP | Line, interval: Interval | None = None) -> list[Change]:
+    """Where, inside the interval, another output becomes the least; otherwise like `argmax_changes`.
+
+    Of outputs that are equal on an interval the first wins, as in ``np.argmin``. The networks of ACAS Xu give scores of
+    which the lowest is the advice.
+    """
+    return argmax_changes(_with_outputs(net, lambda layer: -layer), interval)
+
+
+@takes_interval
+def sign_changes(net: MLP | Line, interval: Interval | None = None) -> list[Change]:
+    """Where the output of a binary classifier changes its class: 1 where the output is > 0, 0 elsewhere.
+
+    Parameters
+    ----------
+    net : MLP or Line
+        One input, or a line through several, and one output.
+    interval : (start, stop), optional
+        In units of the input; may be infinite; the whole real line if not given.
+
+    Returns
+    -------
+    list of Change (x, before, after)
+        In increasing order of x; exact, as in `argmax_changes`. Where the output only touches 0 nothing changes.
+
+    Raises
+    ------
+    ValueError
+        If the network has several outputs; and as `find_regions`.
+
+    Examples
+    --------
+    >>> from tinymlp import MLP, sign_changes
+    >>> hat = MLP.from_weights([[[1], [1], [1]], [[1, -2, 1]]], [[1, 0, -1], [-0.5]])
+    >>> sign_changes(hat)
+    [Change(x=-0.5, before=0, after=1), Change(x=0.5, before=1, after=0)]
+    """
+    line = on_line(net)
+    if line.sizes[-1] != 1:
+        raise ValueError(f"net has {line.sizes[-1]} outputs: a sign needs one; argmax_changes takes several")
+    return argmax_changes(_with_outputs(line, lambda layer: np.concatenate([0 * layer, layer])), interval)
+
+
+def _with_outputs(net: MLP | Line, change: Callable[[NDArray], NDArray]) -> Line:
+    """The same line through the network with another last layer [W | b]."""
+    line = on_line(net).to("cpu")
+    *hidden, last = line.net.layers
+    layers = [*hidden, change(last)]
+    weights, biases = [layer[:, :-1] for layer in layers], [layer[:, -1] for layer in layers]
+    return Line(MLP.from_weights(weights, biases, negative_slope=line.net.negative_slope), line.origin, line.direction)
 
 
 def _undecided(regions: Regions) -> NDArray:

@@ -55,6 +55,13 @@ class Boundary(NamedTuple):
     fraction: Fraction | None
 
 
+class Slopes(NamedTuple):
+    """The slopes just left and just right of x, in units of y per unit of x."""
+
+    left: NDArray
+    right: NDArray
+
+
 class Extremum(NamedTuple):
     """A least or greatest value y, and an x at which it is taken."""
 
@@ -171,6 +178,23 @@ class PiecewiseLinear:
         slope, intercept = self.slopes[segment], self.intercepts[segment]
         with np.errstate(invalid="ignore"):
             return np.where(slope == 0, intercept, slope * x + intercept)  # where: 0 times infinity is nothing here
+
+    def slopes_at(self, x: ArrayLike) -> Slopes:
+        """The one-sided slopes at x, of any shape, inside the interval; they differ where x is a breakpoint, exactly.
+
+        At the start there is no slope on the left, and at the stop none on the right: NaN. ValueError if some x lies
+        outside.
+
+        >>> from tinymlp import MLP, extract_segments
+        >>> relu = extract_segments(MLP.from_weights([[[1.0]], [[1.0]]], [[0.0], [0.0]]))
+        >>> [float(slope) for slope in relu.slopes_at(0)]
+        [0.0, 1.0]
+        """
+        self(x)  # which says whether one is outside
+        x = np.asarray(x, np.float64)
+        left, right = (self.slopes[np.searchsorted(self.breakpoints, x, side=side)] for side in ("left", "right"))
+        start, stop = self.interval
+        return Slopes(np.where(x == start, np.nan, left), np.where(x == stop, np.nan, right))
 
     @takes_interval
     def clip(self, interval: Interval) -> "PiecewiseLinear":

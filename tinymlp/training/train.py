@@ -7,6 +7,7 @@ from numbers import Integral
 from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import ArrayLike
 from tqdm import tqdm
 
 from ..arguments import check_flag, check_number, generator
@@ -17,6 +18,7 @@ from ..network.mlp import MLP
 from .fused import FusedTraining, why_not_fused
 from .gradients import SampleGradients, SegmentGradients
 from .history import History, Recorder
+from .hold_fixed import HoldFixed, find_fixed
 from .moments import Moments
 from .optim import Adam, Optimizer
 from .step_by_step import StepByStep
@@ -45,6 +47,7 @@ def train(
     callback: Callable[[int, MLP | Ensemble, Any], object] | None = None,
     progress: bool = False,
     fused: bool | None = None,
+    mask: ArrayLike | None = None,
 ) -> History:
     r"""Train a network, or every network of an ensemble, in place.
 
@@ -99,10 +102,21 @@ def train(
         GPU, float32, one input and output, up to 4 hidden layers of up to 64 units, with Adam, "mse" and no dropout. It
         sums in another order, so its digits are not those of ``fused=False``; its own are the same in every run. If
         not given, it is used where it can be; True insists on it.
+    mask : array_like, (P,)
+        Which parameters learn, in the order of ``net.params``: those where it is 0 or False are held fixed, bit for
+        bit. Of an ensemble one for all networks, or (K, P). The kernel of ``fused`` knows none.
 
     Returns
     -------
     History
+
+    Notes
+    -----
+    At a sample exactly on a boundary of the network the loss has no gradient, only one from either side. On a Dataset a
+    unit that is 0 there counts as off, whichever side that is. On Moments the sample belongs to the region on its
+    right, and one that a boundary, whose position is rounded to float64, is rounded past to that on the other side. The
+    loss is the same in all cases, and each sample counts once; but steps differ, and so do the networks that the two
+    ways arrive at.
 
     Raises
     ------
@@ -131,14 +145,17 @@ def train(
     shuffle, progress = check_flag("shuffle", shuffle), check_flag("progress", progress)
     fused = None if fused is None else check_flag("fused", fused)
     wanted = _check_snapshots(snapshots, epochs)
+    fixed = None if mask is None else find_fixed(mask, net)
     if batch_size is None and isinstance(data, Dataset):
         batch_size = BATCH_SIZE
     if seeds is None:
         rngs = [generator("seed", 0 if seed is None else seed)]  # of all networks
     else:
         rngs = [generator(f"seeds[{k}]", one) for k, one in enumerate(seeds)]
-    adam_or_given = optimizer or _adam(net, lr)
-    training = _choose(net, data, adam_or_given, batch_size, shuffle, loss, delta, rngs, fused)
+    chosen = optimizer or _adam(net, lr)
+    if fixed is not None:
+        chosen = HoldFixed(chosen, fixed)
+    training = _choose(net, data, chosen, batch_size, shuffle, loss, delta, rngs, fused)
 
     recorder = Recorder(net, training, wanted, batch_size)
     stops = sorted({*wanted, epochs})

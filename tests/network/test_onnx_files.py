@@ -1,0 +1,169 @@
+"""ONNX: graphs by hand, without the package onnx; files, and onnxruntime, where they are."""
+
+from importlib.util import find_spec
+
+import numpy as np
+import pytest
+
+from tinymlp import MLP
+from tinymlp.network.onnx_files import Node, read_graph
+from tinymlp.network.rewrite import as_layers
+
+
+def node(kind, inputs, output, **attributes):
+    return Node(kind, f"/{output}", inputs.split(), [output], attributes)
+
+
+def network(nodes, constants, shape=(None, 2), outputs=("y",), output=None, **options):
+    weights, biases, slope = as_layers(read_graph(nodes, constants, {"x": shape}, outputs, output, **options))
+    return MLP.from_weights(weights, biases, negative_slope=slope)
+
+
+RNG = np.random.default_rng(0)
+A, B, C = (RNG.normal(size=s).astype(np.float32) for s in ((4, 2), (4, 4), (1, 4)))
+a, b, c = (RNG.normal(size=s).astype(np.float32) for s in (4, 4, 1))
+X = RNG.normal(size=(100, 2)) * 3
+
+
+def relu(z):
+    return np.where(z > 0, z, 0)
+
+
+def test_layers_of_every_spelling():
+    """Catches: transB, alpha or beta ignored; MatMul the wrong way round; a bias added twice; a float32 net widened."""
+    truth = relu(relu(X @ A.T + a) @ B.T + b) @ C.T + c
+    spelled = [
+        node("Flatten", "x", "f"),
+        node("MatMul", "f At", "m"),
+        node("Add", "a m", "z"),
+        node("Clip", "z zero", "h"),
+        node("Gemm", "h Bt b", "g"),
+        node("Relu", "g", "r"),
+        node("Gemm", "r C2 c2", "y", transB=1, alpha=0.5, beta=2.0),
+    ]
+    arrays = {"At": A.T, "a": a, "zero": np.float32(0), "Bt": B.T, "b": b, "C2": 2 * C, "c2": c / 2}
+    net = network(spelled, arrays)
+    assert net(X) == pytest.approx(truth, rel=1e-5, abs=1e-5)
+    assert net.sizes == (2, 4, 4, 1)
+    plain = network([*spelled[:-1], node("Gemm", "r C c", "y", transB=1)], {**arrays, "C": C, "c": c})
+    assert plain.dtype == np.float32
+    assert (plain.weights[0] == A).all()
+
+
+def test_normalisation_is_folded():
+    """Catches: Sub the wrong way round, a broadcast over another dimension, constants computed from constants."""
+    mean, size = RNG.normal(size=(1, 3, 1)), RNG.random((1, 3, 1)) + 0.5
+    W = RNG.normal(size=(1, 6))
+    nodes = [
+        node("Constant", "", "two", value=np.array(2.0)),
+        node("Mul", "size two", "size2"),
+        node("Sub", "x mean", "s"),
+        node("Div", "s size2", "d"),
+        node("Sub", "two d", "n"),
+        node("Flatten", "n", "f"),
+        node("MatMul", "f W", "y"),
+    ]
+    nodes = [n._replace(inputs=[i for i in n.inputs if i]) for n in nodes]
+    net = network(nodes, {"mean": mean, "size": size, "W": W.T}, shape=(None, 3, 2))
+    x = RNG.normal(size=(10, 3, 2))
+    truth = (2 - (x - mean) / (2 * size)).reshape(10, 6) @ W.T
+    assert net(x.reshape(10, 6)) == pytest.approx(truth)
+
+
+def test_activations():
+    """Catches: an end of a clip, an old clip's attributes or a slope of a unit mixed up."""
+    slope = np.array([0.5, -1, 0, 2])
+    first = [node("Gemm", "x A a", "z", transB=1)]
+    for last, options, truth in [
+        (node("PRelu", "z s", "y"), {}, lambda z: np.where(z > 0, z, slope * z)),
+        (node("LeakyRelu", "z", "y", alpha=0.25), {}, lambda z: np.where(z > 0, z, 0.25 * z)),
+        (node("Abs", "z", "y"), {}, np.abs),
+        (node("Clip", "z low high", "y"), {}, lambda z: np.clip(z, -1, 2)),
+        (node("Clip", "z", "y", max=0.5), {"opset": 6}, lambda z: np.minimum(z, 0.5)),
+    ]:
+        net = network([*first, last], {"A": A, "a": a, "s": slope, "low": -1.0, "high": np.float32(2)}, **options)
+        assert net(X) == pytest.approx(truth(X @ A.T.astype(float) + a), rel=1e-5, abs=1e-5)
+
+
+def test_skip_connections():
+    """Catches: a unit that is passed on doubled, from the wrong layer, or without the sign of an input."""
+    nodes = [
+        node("Gemm", "x A a", "z", transB=1),
+        node("Relu", "z", "h"),
+        node("Gemm", "h B b", "g", transB=1),
+        node("LeakyRelu", "g", "r", alpha=0.5),
+        node("Add", "h r", "s"),
+        node("Gemm", "s C c", "t", transB=1),
+        node("Relu", "t", "u"),
+        node("MatMul", "x w", "v"),
+        node("Sub", "u v", "y"),
+    ]
+    w = np.array([[0.5], [-1.0]])
+    net = network(nodes, {"A": A, "a": a, "B": B, "b": b, "C": C, "c": c, "w": w})
+    h = relu(X @ A.T.astype(float) + a)
+    g = h @ B.T + b
+    s = h + np.where(g > 0, g, 0.5 * g)
+    assert net(X) == pytest.approx(relu(s @ C.T + c) - X @ w)
+    assert net.sizes == (2, 4 + 4, 8 + 4 + 4, 1 + 4, 1)
+
+
+def test_words_for_what_is_no_network():
+    """Catches: an operation skipped; an unnamed node; one of two outputs chosen silently."""
+    start = [node("Gemm", "x A a", "z", transB=1)]
+    arrays = {"A": A, "a": a}
+    for nodes, match in [
+        ([node("Gelu", "z", "y")], r"node '/y' \(Gelu\): .* no segments"),
+        ([node("Tanh", "z", "t"), node("Add", "t a", "y")], "stands after Tanh"),
+        ([node("Conv", "z A", "y")], r"node '/y' \(Conv\): this operation"),
+        ([node("Mul", "z z", "y")], "only sums and differences"),
+        ([node("Div", "a z", "y")], "divides by the vector"),
+        ([node("Add", "z A", "y")], r"an array of shape \(4, 2\) meets a vector of 4"),
+        ([node("Identity", "a", "y")], "does not depend on the input"),
+    ]:
+        with pytest.raises(ValueError, match=match):
+            network(start + nodes, arrays)
+    heads = [*start, node("Relu", "z", "p"), node("Abs", "z", "v"), node("Gelu", "z", "g")]
+    with pytest.raises(ValueError, match="outputs p, v: choose one"):
+        network(heads, arrays, outputs=("p", "v"))
+    assert network(heads, arrays, outputs=("p", "v"), output="v")(X).min() >= 0
+    with pytest.raises(ValueError, match="output is 'q': give one of p, v"):
+        network(heads, arrays, outputs=("p", "v"), output="q")
+    with pytest.raises(ValueError, match="must be known"):
+        network(start, arrays, shape=(None, None), outputs=("z",))
+    with pytest.warns(UserWarning, match="before Softmax"):
+        network([*start, node("Softmax", "z", "y")], arrays)
+
+
+@pytest.fixture
+def onnxruntime(need, request):
+    there = all(map(find_spec, ("onnx", "onnxruntime")))
+    need(request, "--require-formats", there, "no onnx and onnxruntime")
+    import onnxruntime
+
+    return onnxruntime
+
+
+@pytest.mark.filterwarnings("default")
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+@pytest.mark.parametrize("slope", [0, 0.01, 0.1, 0.25])
+def test_files(onnxruntime, tmp_path, slope, dtype):
+    """Catches: a file that onnxruntime reads as another network, or that comes back changed in a bit."""
+    net = MLP([3, 6, 6, 2], negative_slope=slope, seed=1).astype(dtype)
+    net.to_onnx(tmp_path / "net.onnx")
+    back = MLP.from_onnx(tmp_path / "net.onnx")
+    assert (back.params == net.params).all()
+    assert (back.dtype, back.negative_slope, back.sizes) == (net.dtype, slope, net.sizes)
+    x = RNG.normal(size=(20, 3)).astype(dtype)
+    session = onnxruntime.InferenceSession(tmp_path / "net.onnx", providers=["CPUExecutionProvider"])
+    assert session.run(None, {"x": x})[0] == pytest.approx(net(x), abs=float(20 * np.finfo(dtype).eps))
+    (tmp_path / "text.onnx").write_text("not a network")
+    with pytest.raises(ValueError, match=r"text\.onnx is no ONNX file"):
+        MLP.from_onnx(tmp_path / "text.onnx")
+
+
+def test_without_the_package(monkeypatch, tmp_path):
+    """Catches: an import error that does not say what to install."""
+    monkeypatch.setitem(__import__("sys").modules, "onnx", None)
+    for do in (MLP.from_onnx, MLP([1, 1]).to_onnx):
+        with pytest.raises(ModuleNotFoundError, match=r"pip install 'tinymlp-microscope\[onnx\]'"):
+            do(tmp_path / "net.onnx")

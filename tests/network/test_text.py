@@ -1,0 +1,71 @@
+"""JSON, PyTorch's names, safetensors."""
+
+import json
+import struct
+from importlib.util import find_spec
+
+import numpy as np
+import pytest
+
+from tinymlp import MLP
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_json_is_exact(dtype):
+    """Catches: digits, dtype, slope or dropout lost on the way."""
+    net = MLP([2, 3, 2], negative_slope=0.1, dropout=0.2, seed=3).astype(dtype)
+    back = MLP.from_json(net.to_json())
+    assert (back.params == net.params).all()
+    assert (back.dtype, back.negative_slope, back.dropout, back.sizes) == (net.dtype, 0.1, 0.2, net.sizes)
+    assert json.loads(net.to_json())["weights"][0] == net.weights[0].tolist()
+
+
+def test_json_of_something_else():
+    """Catches: a KeyError; NaN, which is no JSON."""
+    for text in ("", "[]", "{}", '{"dtype": "float32", "sizes": [1, 1], "weights": [[1]], "biases": [[1]]}'):
+        with pytest.raises(ValueError, match="not a network that to_json wrote"):
+            MLP.from_json(text)
+    net = MLP([1, 1])
+    net.params[0] = np.nan
+    with pytest.raises(ValueError, match="not finite"):
+        net.to_json()
+
+
+def test_torch_names():
+    """Catches: a bias under the wrong name; views that change with the network."""
+    net = MLP([2, 3, 1], seed=2)
+    state = net.to_torch_state()
+    assert list(state) == ["0.weight", "0.bias", "2.weight", "2.bias"]
+    assert (MLP.from_torch(state).params == net.params).all()
+    net.params[:] = 0
+    assert state["2.weight"].any()
+
+
+def write_safetensors(path, tensors):
+    """By the format's description: the length of a header, the header, the bytes of the arrays."""
+    header, data = {}, b""
+    for name, (kind, shape, raw) in tensors.items():
+        header[name] = {"dtype": kind, "shape": shape, "data_offsets": [len(data), len(data) + len(raw)]}
+        data += raw
+    head = json.dumps(header).encode()
+    path.write_bytes(struct.pack("<Q", len(head)) + head + data)
+
+
+def test_safetensors(tmp_path, need, request):
+    """Catches: layers in the order of text, bfloat16 read as something else, integers read as weights."""
+    need(request, "--require-formats", find_spec("safetensors") is not None, "no safetensors")
+    rng = np.random.default_rng(0)
+    W = [rng.normal(size=(4, 4)).astype("<f4") for _ in range(12)]
+    for kind in ("F32", "BF16"):
+        if kind == "BF16":
+            W = [(w.view("<u4") & 0xFFFF0000).view("<f4") for w in W]
+        raw = [w.tobytes() if kind == "F32" else (w.view("<u4") >> 16).astype("<u2").tobytes() for w in W]
+        write_safetensors(tmp_path / "net", {f"{k}.weight": (kind, [4, 4], r) for k, r in enumerate(raw)})
+        net = MLP.from_safetensors(tmp_path / "net")
+        assert all((a == b).all() for a, b in zip(net.weights, W, strict=True))
+    write_safetensors(tmp_path / "net", {"0.weight": ("I8", [1, 2], b"ab")})
+    with pytest.raises(ValueError, match=r"0\.weight has dtype I8"):
+        MLP.from_safetensors(tmp_path / "net")
+    (tmp_path / "net").write_text("not a network")
+    with pytest.raises(ValueError, match="is no safetensors file"):
+        MLP.from_safetensors(tmp_path / "net")

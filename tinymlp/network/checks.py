@@ -1,0 +1,100 @@
+"""Never silently another network: what was loaded is held against what the source gives."""
+
+import warnings
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .arrays import as_array
+
+if TYPE_CHECKING:
+    from .mlp import MLP
+
+__all__ = ["agrees", "check_pairs", "compare"]
+
+FEW_DIGITS = 1e-3  # values that a person types
+
+
+def check_pairs(net: "MLP", check: Any) -> "MLP":
+    """The network itself; ValueError unless it gives y for x, to a thousandth, with ``check`` = (x, y) or None.
+
+    Square matrices the other way round, or layers in another order, cannot be told by their shapes: a known value
+    tells. x is one input (inputs,) or rows of inputs (n, inputs); y is what the network gives there.
+    """
+    if check is None:
+        return net
+    try:
+        x, y = (np.asarray(as_array(v), np.float64) for v in check)
+    except (TypeError, ValueError) as error:
+        raise ValueError("check is no pair (x, y): give an input and what the network gives for it") from error
+    inputs, outputs = net.sizes[0], net.sizes[-1]
+    if x.size % inputs or y.size != x.size // inputs * outputs:
+        raise ValueError(f"check has x {x.shape} and y {y.shape}: the network has {inputs} inputs, {outputs} outputs")
+    x, y = x.reshape(-1, inputs), y.reshape(-1, outputs)
+    if not agrees(net, x, y, FEW_DIGITS):
+        found, row = net.astype(np.float64)(x), np.abs(net.astype(np.float64)(x) - y).max(axis=1).argmax()
+        raise ValueError(
+            f"check: for x = {x[row].tolist()} the network gives {found[row].tolist()}, not {y[row].tolist()}: are the "
+            "matrices the other way round (transpose), the layers in another order, or the activations others?"
+        )
+    return net
+
+
+def agrees(net: "MLP", x: NDArray, y: NDArray, tolerance: float, after: Callable | None = None) -> bool:
+    """Whether net(x) is y (n, outputs), to a tolerance relative to what its last layer sums up."""
+    exact = net.astype(np.float64)
+    found = exact(x)
+    a = np.asarray(x, float).T
+    for W, b in zip(exact.weights[:-1], exact.biases[:-1], strict=True):
+        z = W @ a + b[:, None]
+        a = np.maximum(z, exact.negative_slope * z)
+    size = (np.abs(exact.weights[-1]) @ np.abs(a) + np.abs(exact.biases[-1])[:, None]).max()
+    if after is not None:
+        with np.errstate(all="ignore"):
+            found, size = after(found), max(1.0, np.abs(after(found)).max())
+    with np.errstate(invalid="ignore"):
+        return bool(found.shape == y.shape and (np.abs(found - y) <= tolerance * size).all())
+
+
+def compare(net: "MLP", call: Callable[[NDArray], Any], eps: float, after: Callable | None, advice: str) -> bool:
+    """Hold the network against its source at five random inputs; False if the source cannot be called with them.
+
+    Parameters
+    ----------
+    net : MLP
+    call : callable
+        From x (5, inputs), float64, to what the source gives.
+    eps : float
+        The resolution of its numbers; they must agree to its square root.
+    after : callable or None
+        What the source applies to the network's outputs.
+    advice : str
+        What to do if they do not agree.
+
+    Raises
+    ------
+    ValueError
+        If the source gives other values, or something else than one array.
+    """
+    x = np.random.default_rng(0).normal(size=(5, net.sizes[0]))
+    try:
+        given = call(x)
+    except Exception as error:  # the source is somebody else's code: it may raise anything
+        warnings.warn(
+            f"the source could not be called with x of shape {x.shape}, so nobody has compared its values with the "
+            f"network's ({type(error).__name__}): give check=(x, y) to be sure",
+            UserWarning,
+            stacklevel=4,
+        )
+        return False
+    if isinstance(given, tuple | list | dict):
+        raise ValueError(f"the source gives {len(given)} outputs, not one array: {advice}")
+    y = np.asarray(as_array(given), np.float64)
+    if not agrees(net, x, y.reshape(len(x), -1) if y.size % len(x) == 0 else y, eps**0.5, after):
+        raise ValueError(
+            "the source gives other values than its layers one after the other, with the activations between them: its "
+            f"forward() does something else, such as a skip connection. {advice[:1].upper()}{advice[1:]}"
+        )
+    return True
