@@ -13,9 +13,12 @@ graph           vectors, and what is computed from them
 rewrite         from a graph to layers
 checks          never silently another network
 torch_modules   MLP.from_torch
+state_dicts     which of its arrays are layers, and in which order
 sklearn_models  MLP.from_sklearn
 keras_models    MLP.from_keras
 onnx_files      MLP.from_onnx, net.to_onnx
+onnx_graph      what its operations compute
+onnx_shapes     where the samples are
 nnet_files      MLP.from_nnet
 text            net.to_json, net.to_torch_state, MLP.from_safetensors
 """
