@@ -44,20 +44,31 @@ def check_pairs(net: "MLP", check: Any) -> "MLP":
     return net
 
 
-def agrees(net: "MLP", x: NDArray, y: NDArray, tolerance: float, after: Callable | None = None) -> bool:
-    """Whether net(x) is y (n, outputs), to a tolerance relative, row by row, to what its last layer sums up."""
+def agrees(
+    net: "MLP", x: NDArray, y: NDArray, tolerance: float, *, eps: float = 0.0, after: Callable | None = None
+) -> bool:
+    """Whether net(x) is y (n, outputs), to a tolerance relative, row by row, to what its last layer sums up.
+
+    And to what rounding in numbers of resolution ``eps`` may have done before: large numbers cancel in any layer.
+    """
     exact = net.astype(np.float64)
     found = exact(x)
     a = np.asarray(x, float).T
-    for W, b in zip(exact.weights[:-1], exact.biases[:-1], strict=True):
+    size, rounded = np.abs(a), np.zeros(a.shape)  # what a layer sums up; how often that was rounded, unit by unit
+    for l, (W, b) in enumerate(zip(exact.weights, exact.biases, strict=True)):
         z = W @ a + b[:, None]
-        a = np.maximum(z, exact.negative_slope * z)
-    size = (np.abs(exact.weights[-1]) @ np.abs(a) + np.abs(exact.biases[-1])[:, None]).max(axis=0)[:, None]  # (n, 1)
+        size = np.abs(W) @ np.abs(a) + np.abs(b)[:, None]  # (units, n)
+        rounded = np.abs(W) @ rounded + size
+        if l < len(exact.weights) - 1:
+            a = np.maximum(z, exact.negative_slope * z)
+            rounded = np.where(z > -1e-3 * size, rounded, exact.negative_slope * rounded)
+    size, rounded = size.max(axis=0)[:, None], rounded.max(axis=0)[:, None]  # (n, 1)
     with np.errstate(all="ignore"):
         if after is not None:
             found = after(found)
             size = np.maximum(1.0, np.abs(found).max(axis=1, keepdims=True))
-        return bool(found.shape == y.shape and (np.abs(found - y) <= tolerance * size).all())
+            rounded = rounded * size
+        return bool(found.shape == y.shape and (np.abs(found - y) <= tolerance * size + 8 * eps * rounded).all())
 
 
 def compare(net: "MLP", call: Callable[[NDArray], Any], eps: float, after: Callable | None, advice: str) -> bool:
@@ -103,6 +114,6 @@ def compare(net: "MLP", call: Callable[[NDArray], Any], eps: float, after: Calla
         small = np.arange(len(x)) < ROWS
         heard = small | np.isfinite(y).all(axis=1)  # what is too large for the source's numbers says nothing
         x, y = x[heard], y[heard]
-    if not agrees(net, x, y, eps**0.5, after):
+    if not agrees(net, x, y, eps**0.5, eps=eps, after=after):
         raise ValueError(f"the source gives other values than the network that was read from it: {advice}")
     return True
