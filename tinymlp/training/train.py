@@ -113,10 +113,11 @@ def train(
     Notes
     -----
     At a sample exactly on a boundary of the network the loss has no gradient, only one from either side. On a Dataset a
-    unit that is 0 there counts as off, whichever side that is. On Moments the sample belongs to the region on its
-    right, and one that a boundary, whose position is rounded to float64, is rounded past to that on the other side. The
-    loss is the same in all cases, and each sample counts once; but steps differ, and so do the networks that the two
-    ways arrive at.
+    unit counts as on where W a + b, in the network's dtype, is greater than 0; so it is off on its boundary, whichever
+    side that is. On Moments a sample counts as right of every boundary whose position, rounded to float64, is not
+    greater than it: so one on a boundary sees its right side, the last of all as well, and one that a boundary is
+    rounded past counts on the other side than it should. The loss is the same in all cases, and each sample counts
+    once; but steps differ, and so do the networks that the two ways arrive at.
 
     Raises
     ------
