@@ -56,6 +56,9 @@ def test_arrays_of_other_makers():
         as_array(np.zeros(3, "V2"))
     with pytest.raises(ValueError, match="quantised"):
         as_array(type("T", (), {"dtype": "torch.qint8"})())
+    with pytest.raises(ValueError, match="masked"):
+        MLP.from_weights([np.ma.masked_array([[1.0, -999.0]], [[0, 1]])], [[0.0]])
+    assert as_array(np.ma.masked_array([1.0], [0])).tolist() == [1.0]
     assert as_array([1, 2]).dtype.kind == "i"
 
 

@@ -9,7 +9,7 @@ import pytest
 from tinymlp import MLP
 from tinymlp.network.activations import leaky
 from tinymlp.network.onnx_graph import Node, read_graph
-from tinymlp.network.rewrite import as_layers
+from tinymlp.network.rewrite import as_network
 
 
 def node(kind, inputs, output, **attributes):
@@ -17,8 +17,7 @@ def node(kind, inputs, output, **attributes):
 
 
 def network(nodes, constants, shape=(None, 2), outputs=("y",), output=None, **options):
-    weights, biases, slope = as_layers(read_graph(nodes, constants, {"x": shape}, outputs, output, **options)[0])
-    return MLP.from_weights(weights, biases, negative_slope=slope)
+    return as_network(MLP, read_graph(nodes, constants, {"x": shape}, outputs, output, **options)[0])
 
 
 RNG = np.random.default_rng(0)

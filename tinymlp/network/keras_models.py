@@ -10,7 +10,7 @@ from .activations import REFUSED, Activation, clip, find_output, leaky, warn_out
 from .arrays import as_array
 from .checks import check_pairs, compare
 from .graph import Vector, inputs
-from .rewrite import as_layers
+from .rewrite import as_network
 
 if TYPE_CHECKING:
     from .mlp import MLP
@@ -80,8 +80,7 @@ def from_keras(cls: type["MLP"], model: Any, *, negative_slope: float | None = N
             raise ValueError(f"model holds {kind} {name!r}: {error}") from error
     if vector is None:
         raise ValueError("model has no layer with weights")
-    weights, biases, slope = as_layers(vector)
-    net = cls.from_weights(weights, biases, negative_slope=slope)
+    net = as_network(cls, vector)
     if callable(model):
         shape = getattr(model, "input_shape", None) or (None, net.sizes[0])
         eps = float(np.finfo(np.float32).eps)

@@ -13,7 +13,6 @@ from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
@@ -56,6 +55,11 @@ class MLP:
     params : array, (P,)
     layers : list of array, (out, in + 1)
         [W | b] of each layer, views of ``params``, as are `weights`, each (out, in), and `biases`, each (out,).
+    ties : array, (4, hidden units), or None
+        Of a network whose activations were rewritten as ReLUs, such as one that was read from PyTorch with PReLU: for
+        each hidden unit, layer by layer, the unit of the original that it stands for, its sign, threshold and gain
+        (``activations.py``). `train` keeps to them. (4, 0) if that is not all that was added, as for skip connections
+        or a ReLU after the last layer; then `train` warns.
 
     Raises
     ------
@@ -91,12 +95,13 @@ class MLP:
         )
         self.dropout = check_number("dropout", dropout, lambda v: 0 <= v < 1, "a number in [0, 1)")
         self.sizes, self._params = sizes, params
+        self.ties: NDArray | None = None
         self.layers = layer_views(params, sizes)
         return self
 
     def __reduce__(self) -> tuple:
         """Pickle the parameters alone, and make new views of them; pickled views would be copies."""
-        make = partial(MLP.from_params, negative_slope=self.negative_slope, dropout=self.dropout)
+        make = partial(MLP.from_params, negative_slope=self.negative_slope, dropout=self.dropout, ties=self.ties)
         return make, (self.sizes, self.params)
 
     @property
@@ -110,7 +115,13 @@ class MLP:
 
     @classmethod
     def from_params(
-        cls, sizes: Sequence[int], params: NDArray, *, negative_slope: float = 0.0, dropout: float = 0.0
+        cls,
+        sizes: Sequence[int],
+        params: NDArray,
+        *,
+        negative_slope: float = 0.0,
+        dropout: float = 0.0,
+        ties: ArrayLike | None = None,
     ) -> "MLP":
         """The network whose parameters are this flat vector (P,) itself, not a copy of it."""
         sizes = check_sizes(sizes)
@@ -119,7 +130,14 @@ class MLP:
             raise TypeError(f"params is {params!r}: give an array of {count} floats, such as a snapshot")
         if params.shape != (count,) or params.dtype.kind != "f":
             raise ValueError(f"params is {params.shape} {params.dtype}: sizes {list(sizes)} need ({count},) floats")
-        return cls.__new__(cls)._set(sizes, params, negative_slope, dropout)
+        net = cls.__new__(cls)._set(sizes, params, negative_slope, dropout)
+        if ties is not None:
+            net.ties = np.array(ties, np.float64)
+            if net.ties.shape not in ((4, 0), (4, sum(sizes[1:-1]))):
+                raise ValueError(
+                    f"ties has shape {net.ties.shape}: give (4, {sum(sizes[1:-1])}), one for each hidden unit"
+                )
+        return net
 
     @classmethod
     def from_weights(
@@ -249,7 +267,8 @@ class MLP:
 
     def _on(self, params: NDArray) -> "MLP":
         """The same on these very parameters."""
-        return MLP.from_params(self.sizes, params, negative_slope=self.negative_slope, dropout=self.dropout)
+        slope, dropout = self.negative_slope, self.dropout
+        return MLP.from_params(self.sizes, params, negative_slope=slope, dropout=dropout, ties=self.ties)
 
     def astype(self, dtype: DTypeLike) -> "MLP":
         """A copy whose parameters are rounded to another dtype."""
@@ -268,6 +287,7 @@ class MLP:
 
     def save(self, path: str | Path) -> None:
         """Write the network to this very path, in NumPy's npz format."""
+        ties: dict[str, Any] = {} if self.ties is None else {"ties": self.ties}
         with open(path, "wb") as file:
             np.savez(
                 file,
@@ -275,18 +295,21 @@ class MLP:
                 params=self.to("cpu").params,
                 negative_slope=self.negative_slope,
                 dropout=self.dropout,
+                **ties,
             )
 
     @classmethod
     def load(cls, path: str | Path) -> "MLP":
         """Read a network that `save` wrote; ValueError if the file is something else."""
-        try:
-            with open(path, "rb") as raw, np.load(raw, allow_pickle=False) as file:
-                state = {key: file[key] for key in ("sizes", "params", "negative_slope", "dropout")}
-        except (BadZipFile, KeyError, ValueError, EOFError, TypeError, AttributeError) as error:
-            raise ValueError(f"{path} is not a network that MLP.save wrote") from error
-        settings = {key: float(state[key]) for key in ("negative_slope", "dropout")}
-        return cls.from_params(state["sizes"].tolist(), state["params"], **settings)
+        with open(path, "rb") as raw:
+            try:
+                with np.load(raw, allow_pickle=False) as file:
+                    state = {key: file[key] for key in ("sizes", "params", "negative_slope", "dropout")}
+                    ties = file.get("ties")
+                settings = {key: float(state[key]) for key in ("negative_slope", "dropout")}
+                return cls.from_params(state["sizes"].tolist(), state["params"], **settings, ties=ties)
+            except Exception as error:  # of broken archives there are many kinds
+                raise ValueError(f"{path} is not a network that MLP.save wrote ({type(error).__name__})") from error
 
     def __repr__(self) -> str:
         where = "" if self.device == "cpu" else ", device='gpu'"

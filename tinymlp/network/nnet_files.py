@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from .activations import leaky
 from .checks import check_pairs
 from .graph import inputs
-from .rewrite import as_layers
+from .rewrite import as_network
 
 if TYPE_CHECKING:
     from .mlp import MLP
@@ -75,8 +75,7 @@ def from_nnet(cls: type["MLP"], path: str | Path, *, normalised: bool = True, ch
             raise ValueError(f"{path} is no whole .nnet file: it ends too early") from None
         except (ValueError, UnicodeDecodeError) as error:
             raise ValueError(f"{path} is no .nnet file: {error}") from error
-    weights, biases, _ = as_layers(vector)
-    return check_pairs(cls.from_weights(weights, biases), check)
+    return check_pairs(as_network(cls, vector), check)
 
 
 def _rows(file: Any, path: Any) -> Iterator[NDArray]:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from .activations import find_output, warn_outputs
 from .checks import check_pairs, compare
 from .onnx_graph import Node, read_graph
-from .rewrite import as_layers
+from .rewrite import as_network
 
 if TYPE_CHECKING:
     from .mlp import MLP
@@ -79,11 +79,10 @@ def from_onnx(cls: type["MLP"], path: str | Path, *, output: str | None = None, 
     opset = max((o.version for o in model.opset_import if o.domain in STANDARD), default=1)
     names = [o.name for o in graph.output]
     vector, last = read_graph(nodes, constants, shapes, names, output, opset=opset)
-    weights, biases, slope = as_layers(vector)
+    net = as_network(cls, vector)
     written = [float(p.value) for p in model.metadata_props if p.key == SLOPE]
-    if written and np.float32(written[0]) == np.float32(slope):
-        slope = written[0]
-    net = cls.from_weights(weights, biases, negative_slope=slope)
+    if written and np.float32(written[0]) == np.float32(net.negative_slope):
+        net.negative_slope = written[0]
     [(name, shape)] = shapes.items()
     x_type = next(v.type.tensor_type.elem_type for v in graph.input if v.name == name)
     dtype = onnx.helper.tensor_dtype_to_np_dtype(x_type)

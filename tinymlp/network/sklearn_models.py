@@ -9,7 +9,7 @@ from .activations import find_output, leaky, warn_outputs
 from .arrays import as_array
 from .checks import check_pairs, compare
 from .graph import Vector, inputs
-from .rewrite import as_layers
+from .rewrite import as_network
 
 if TYPE_CHECKING:
     from .mlp import MLP
@@ -55,8 +55,7 @@ def from_sklearn(cls: type["MLP"], model: Any, *, check: Any = None) -> "MLP":
     vector = inputs(size)
     for step in steps:
         vector = step(vector)
-    weights, biases, slope = as_layers(vector)
-    net = cls.from_weights(weights, biases, negative_slope=slope)
+    net = as_network(cls, vector)
     if last:
         warn_outputs(last)
     if hasattr(model, "predict") and not hasattr(model, "classes_"):

@@ -42,6 +42,8 @@ def to_json(net: "MLP") -> str:
         "weights": [W.tolist() for W in net.weights],
         "biases": [b.tolist() for b in net.biases],
     }
+    if net.ties is not None:
+        state["ties"] = net.ties.tolist()
     return json.dumps(state)
 
 
@@ -56,9 +58,9 @@ def from_json(cls: type["MLP"], text: str) -> "MLP":
         settings = {key: float(state[key]) for key in ("negative_slope", "dropout")}
         if list(net.sizes) != state["sizes"]:
             raise ValueError(f"sizes are {state['sizes']}, but the weights have {list(net.sizes)}")
+        return cls.from_params(net.sizes, net.params, **settings, ties=state.get("ties"))
     except (KeyError, ValueError, TypeError) as error:
         raise ValueError(f"text is not a network that to_json wrote: {error}") from error
-    return cls.from_params(net.sizes, net.params, **settings)
 
 
 def to_torch_state(net: "MLP") -> dict[str, NDArray]:

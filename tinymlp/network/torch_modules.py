@@ -11,7 +11,7 @@ from .activations import REFUSED, clip, find_output, leaky, warn_outputs
 from .arrays import as_array
 from .checks import check_pairs, compare
 from .graph import Vector, inputs
-from .rewrite import as_layers
+from .rewrite import as_network
 from .state_dicts import QUANTISED, read_state
 
 if TYPE_CHECKING:
@@ -93,8 +93,7 @@ def from_torch(
     with _evaluated(source):  # in training, spectral norm changes the weights that it is asked for
         output, last = _read_modules(leaves, negative_slope)
     after = find_output(last) if last else None
-    weights, biases, slope = as_layers(output)
-    net = cls.from_weights(weights, biases, negative_slope=slope)
+    net = as_network(cls, output)
     if callable(source):
         tensor = next(m.weight for _, kind, m in leaves if kind == "Linear")
         eps = 2.0**-7 if "bfloat16" in str(tensor.dtype) else float(np.finfo(as_array(tensor).dtype).eps)

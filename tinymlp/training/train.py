@@ -1,5 +1,6 @@
 """train(): epochs over batches."""
 
+import warnings
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import nullcontext
 from math import inf
@@ -7,9 +8,10 @@ from numbers import Integral
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from tqdm import tqdm
 
+from .. import devices
 from ..arguments import check_flag, check_number, generator
 from ..data import Dataset
 from ..devices import blas_threads
@@ -19,6 +21,7 @@ from .fused import FusedTraining, why_not_fused
 from .gradients import SampleGradients, SegmentGradients
 from .history import History, Recorder
 from .hold_fixed import HoldFixed, find_fixed
+from .hold_ties import HoldTies, find_ties
 from .moments import Moments
 from .optim import Adam, Optimizer
 from .step_by_step import StepByStep
@@ -106,6 +109,9 @@ def train(
         Which parameters learn, in the order of ``net.params``: those where it is 0 or False are held fixed, bit for
         bit. Of an ensemble one for all networks, or (K, P). The kernel of ``fused`` knows none.
 
+    A network that was read from elsewhere, with activations that were rewritten as ReLUs (`MLP.ties`), learns as the
+    original would, but that its slopes and ends stay: the ReLUs of one unit learn as one.
+
     Returns
     -------
     History
@@ -153,9 +159,7 @@ def train(
         rngs = [generator("seed", 0 if seed is None else seed)]  # of all networks
     else:
         rngs = [generator(f"seeds[{k}]", one) for k, one in enumerate(seeds)]
-    chosen = optimizer or _adam(net, lr)
-    if fixed is not None:
-        chosen = HoldFixed(chosen, fixed)
+    chosen = _hold(net, optimizer or _adam(net, lr), fixed)
     training = _choose(net, data, chosen, batch_size, shuffle, loss, delta, rngs, fused)
 
     recorder = Recorder(net, training, wanted, batch_size)
@@ -174,6 +178,25 @@ def train(
             return recorder.history()
     except KeyboardInterrupt:
         raise recorder.interrupted() from None
+
+
+def _hold(net: MLP | Ensemble, optimizer: Optimizer, fixed: NDArray | None) -> Optimizer:
+    """The optimizer, held to what is fixed, and to ties between parameters."""
+    ties = None
+    if isinstance(net, MLP) and net.ties is not None:
+        ties = find_ties(net)
+        if ties is None:
+            warnings.warn(
+                "net has layers or ReLUs that were added when activations or skip connections were rewritten; these "
+                "learn, too, and make another kind of network of it: train it where it comes from, or hold some by mask=",
+                UserWarning,
+                stacklevel=3,
+            )
+    if fixed is not None:
+        if ties is not None:
+            fixed = devices.move(ties.spread(devices.move(fixed, "cpu")), net.device)
+        optimizer = HoldFixed(optimizer, fixed)
+    return optimizer if ties is None else HoldTies(optimizer, ties)
 
 
 def _adam(net: MLP | Ensemble, lr: float | Sequence[float] | None) -> Adam:
