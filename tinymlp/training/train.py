@@ -188,7 +188,7 @@ def _hold(net: MLP | Ensemble, optimizer: Optimizer, fixed: NDArray | None) -> O
         if ties is None:
             warnings.warn(
                 "net has layers or ReLUs that were added when activations or skip connections were rewritten; these "
-                "learn, too, and make another kind of network of it: train it where it comes from, or hold some by mask=",
+                "learn, too, and make another kind of network of it: train it where it comes from, or give mask=",
                 UserWarning,
                 stacklevel=3,
             )
