@@ -71,9 +71,9 @@ def sources(recipe):
         model = SimpleNamespace(coefs_=coefs, intercepts_=intercepts, activation="relu")
     if "layer.weight" in recipe:
         model = SimpleNamespace(layers=[SimpleNamespace(weight=W, bias=b) for W, b in pairs()])
-    params = {"params": {f"Dense_{k}": {"kernel": W.T, "bias": b} for k, (W, b) in enumerate(pairs())}}
+    params = {f"Dense_{k}": {"kernel": W.T, "bias": b} for k, (W, b) in enumerate(pairs())}
     lists = {"weights": NET.weights, "biases": NET.biases, "text": NET.to_json(), "state": NET.to_torch_state()}
-    return {"MLP": MLP, "model": model, "params": params, **lists}
+    return {"MLP": MLP, "model": model, "p": params, **lists}
 
 
 @pytest.fixture

@@ -19,6 +19,8 @@ def test_pairs_and_transpose():
         MLP.from_weights(pairs)
     with pytest.raises(ValueError, match=r"no pairs \(W, b\)"):
         MLP.from_weights([pairs[0][0], pairs[1][0]])
+    bare = MLP.from_weights([(W, None) for W, _ in pairs], transpose=True)
+    assert bare(x) == pytest.approx(np.maximum(x @ pairs[0][0], 0) @ pairs[1][0])
     with pytest.raises(ValueError, match="transpose is 'yes'"):
         MLP.from_weights(pairs, transpose="yes")
 

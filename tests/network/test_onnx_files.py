@@ -179,6 +179,17 @@ def test_layouts():
         nodes = [node("Reshape", "x t", "r"), node("Add", "r k", "y")]
         twisted = network(nodes, {"t": np.array(target), "k": k}, shape=shape)
         assert twisted(x) == pytest.approx(x + np.repeat(k.ravel(), 2))
+    view = [  # x.view(x.size(0), -1), as PyTorch writes it
+        node("Shape", "x", "s"),
+        node("Gather", "s zero", "n"),
+        node("Unsqueeze", "n axes", "n1"),
+        node("Concat", "n1 rest", "t", axis=0),
+        node("Reshape", "x t", "r"),
+        node("Abs", "r", "y"),
+    ]
+    arrays = {"zero": np.array(0), "axes": np.array([0]), "rest": np.array([-1])}
+    assert network(view, arrays, shape=(None, 2, 3))(x) == pytest.approx(np.abs(x))  # in float64, as no weight says
+    assert network(view, arrays, shape=(1, 2, 3))(x) == pytest.approx(np.abs(x))
     with pytest.raises(ValueError, match=r"\(n, 3, 1\)"):
         network(
             [node("Reshape", "x p", "c"), node("Reshape", "x q", "r"), node("Add", "c r", "y")],

@@ -156,7 +156,7 @@ class MLP:
         Parameters
         ----------
         weights, biases : sequence of array_like
-            Arrays of any library. Or, without ``biases``, pairs (W, b).
+            Arrays of any library. Or, without ``biases``, pairs (W, b). A bias None is 0.
         negative_slope : float
             Of all activations; 0 is ReLU.
         transpose : bool
@@ -176,9 +176,12 @@ class MLP:
                 weights, biases = zip(*((W, b) for W, b in weights), strict=True)
             except (TypeError, ValueError) as error:
                 raise ValueError("biases are not given, and weights are no pairs (W, b): give both lists") from error
-        W, b = [as_array(w) for w in weights], [as_array(v) for v in biases]
+        W = [as_array(w) for w in weights]
         if check_flag("transpose", transpose):
             W = [w.T for w in W]
+        if len(W) == len(biases):
+            biases = [np.zeros(w.shape[:1], w.dtype) if v is None else v for w, v in zip(W, biases, strict=True)]
+        b = [as_array(v) for v in biases]
         return check_pairs(cls.from_params(*pack(W, b), negative_slope=negative_slope), check)
 
     # networks of others: each is explained where it is read or written

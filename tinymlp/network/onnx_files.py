@@ -30,9 +30,9 @@ def from_onnx(cls: type["MLP"], path: str | Path, *, output: str | None = None, 
     ----------
     path : str or Path
         Gemm, MatMul, Add, Sub, Mul, Div, Relu, LeakyRelu, PRelu, Clip, Abs, BatchNormalization, Flatten, Reshape,
-        Constant, Identity and Dropout make a network here. Skip connections are followed, and normalisation is folded
-        in float64. An input of several dimensions, such as an image, is a vector, its last dimension the fastest. The
-        values at random inputs are compared with those that the package onnx computes from the file.
+        Shape, Constant, Identity and Dropout make a network here. Skip connections are followed, and normalisation is
+        folded in float64. An input of several dimensions, such as an image, is a vector, its last dimension the
+        fastest. The values at random inputs are compared with those that the package onnx computes from the file.
     output : str, optional
         Which output, if the graph has several.
     check : (x, y), optional

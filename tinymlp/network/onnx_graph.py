@@ -119,6 +119,10 @@ class _Reader:
             self.constants[node.outputs[0]] = self._constant(node)
             return
         vector, layout = self.vectors[given[0]], self.layouts[given[0]]
+        if node.kind == "Shape":  # PyTorch's x.view(x.size(0), -1)
+            ends = slice(node.attributes.get("start"), node.attributes.get("end"))
+            self.constants[node.outputs[0]] = np.array(layout.shape[ends])
+            return
         if len(given) > 1:
             vector, layout = self._of_two(node, *given)
         elif node.inputs[0] != given[0] and node.kind not in EITHER_SIDE:
@@ -141,6 +145,13 @@ class _Reader:
             return simple[node.kind](*arrays)
         if node.kind == "Transpose":
             return arrays[0].transpose(node.attributes.get("perm"))
+        if node.kind == "Gather":
+            return np.take(arrays[0], arrays[1], axis=node.attributes.get("axis", 0))
+        if node.kind == "Unsqueeze":
+            axes = node.attributes["axes"] if self.opset < 13 else arrays[1]
+            return np.expand_dims(arrays[0], tuple(int(k) for k in axes))
+        if node.kind == "Concat":
+            return np.concatenate(arrays, axis=node.attributes["axis"])
         if node.kind == "Reshape" and len(arrays) == 2:
             return arrays[0].reshape(arrays[1].tolist())
         raise ValueError("this operation on constants is not known here")

@@ -117,8 +117,11 @@ def as_layers(output: Vector) -> tuple[list[NDArray], list[NDArray], float, NDAr
         before = layout
         layouts.append(layout)
     W, b = _affine(output, before)
-    linear = all(M is not None for v in [output, *(h.before for h in hidden)] if v for M in v.parts.values())
-    return [*weights, W], [*biases, b], slope, _ties(layouts, linear)
+    vectors = [v for v in (output, *(block.before for block in hidden)) if v]
+    matrices = [M for v in vectors for M in v.parts.values()]
+    if all(a is None for a in (*matrices, *(v.constant for v in vectors))):  # no weight says what the dtype is
+        W = W.astype(np.float64)
+    return [*weights, W], [*biases, b], slope, _ties(layouts, all(M is not None for M in matrices))
 
 
 def _ties(layouts: list[list[tuple[Block, Units]]], linear: bool) -> NDArray | None:
