@@ -290,6 +290,21 @@ class PiecewiseLinear:
         """The greatest value, and the leftmost end or breakpoint that has it, as for `minimum`."""
         return self._extremum(1)
 
+    def is_constant(self) -> bool:
+        """Whether f is one value on the whole interval; exact, as `solve` is.
+
+        >>> from tinymlp import MLP, extract_segments
+        >>> twins = MLP.from_weights([[[0.1], [0.1]], [[0.7, -0.7]]], [[0.3, 0.3], [2]])
+        >>> extract_segments(twins).is_constant()
+        True
+        """
+        if len(self) > 1:
+            return False
+        if self.certified and abs(self.slopes[0]) > self.regions.line_errors[self._output, 0].real:
+            return False
+        start, stop = self._exactly(np.array([0, 1]))
+        return start == stop
+
     def _extremum(self, sign: int) -> Extremum:
         x, (heights, bounds) = self._ends(), self._heights
         with np.errstate(invalid="ignore"):
