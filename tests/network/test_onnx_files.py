@@ -255,7 +255,7 @@ def test_files_are_computed_and_compared(onnxruntime, tmp_path, monkeypatch):
     with pytest.warns(UserWarning, match="before Softmax"):
         MLP.from_onnx(path)
     path = write([start, node("Abs", "z", "y")], ends, ("", 17))
-    monkeypatch.setattr("tinymlp.network.onnx_graph.leaky", lambda slope: leaky(0.0))
+    monkeypatch.setattr("tinymlp.network.onnx_operations.leaky", lambda slope: leaky(0.0))
     with pytest.raises(ValueError, match="other values"):
         MLP.from_onnx(path)
 

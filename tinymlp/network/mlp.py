@@ -11,7 +11,6 @@ Every parameter of a network lies in one flat vector, ``net.params``. Layer l ow
 from collections.abc import Sequence
 from functools import partial
 from itertools import pairwise
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,7 +18,7 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from .. import devices
 from ..arguments import check_flag, check_number, generator
-from . import keras_models, nnet_files, onnx_files, sklearn_models, text, torch_modules
+from . import keras_models, nnet_files, onnx_files, saved, sklearn_models, text, torch_modules
 from .arrays import as_array
 from .checks import check_pairs
 from .parameters import check_sizes, count_parameters, layer_views, pack
@@ -184,7 +183,7 @@ class MLP:
         b = [as_array(v) for v in biases]
         return check_pairs(cls.from_params(*pack(W, b), negative_slope=negative_slope), check)
 
-    # networks of others: each is explained where it is read or written
+    # files, and networks of others: each is explained where it is read or written
     from_torch = classmethod(torch_modules.from_torch)
     from_safetensors = classmethod(text.from_safetensors)
     from_sklearn = classmethod(sklearn_models.from_sklearn)
@@ -193,6 +192,8 @@ class MLP:
     from_nnet = classmethod(nnet_files.from_nnet)
     from_json = classmethod(text.from_json)
     to_onnx = onnx_files.to_onnx
+    save = saved.save
+    load = classmethod(saved.load)
     to_json = text.to_json
     to_torch_state = text.to_torch_state
 
@@ -287,32 +288,6 @@ class MLP:
         """
         params = devices.move(self.params, device)
         return self if params is self.params else self._on(params)
-
-    def save(self, path: str | Path) -> None:
-        """Write the network to this very path, in NumPy's npz format."""
-        ties: dict[str, Any] = {} if self.ties is None else {"ties": self.ties}
-        with open(path, "wb") as file:
-            np.savez(
-                file,
-                sizes=self.sizes,
-                params=self.to("cpu").params,
-                negative_slope=self.negative_slope,
-                dropout=self.dropout,
-                **ties,
-            )
-
-    @classmethod
-    def load(cls, path: str | Path) -> "MLP":
-        """Read a network that `save` wrote; ValueError if the file is something else."""
-        with open(path, "rb") as raw:
-            try:
-                with np.load(raw, allow_pickle=False) as file:
-                    state = {key: file[key] for key in ("sizes", "params", "negative_slope", "dropout")}
-                    ties = file.get("ties")
-                settings = {key: float(state[key]) for key in ("negative_slope", "dropout")}
-                return cls.from_params(state["sizes"].tolist(), state["params"], **settings, ties=ties)
-            except Exception as error:  # of broken archives there are many kinds
-                raise ValueError(f"{path} is not a network that MLP.save wrote ({type(error).__name__})") from error
 
     def __repr__(self) -> str:
         where = "" if self.device == "cpu" else ", device='gpu'"

@@ -54,7 +54,10 @@ def from_json(cls: type["MLP"], text: str) -> "MLP":
         if not isinstance(state, dict):
             raise ValueError(f"it is a {type(state).__name__}")
         dtype = np.dtype(state["dtype"])
-        net = cls.from_weights(*([np.array(a, dtype) for a in state[key]] for key in ("weights", "biases")))
+        with np.errstate(over="ignore"):
+            net = cls.from_weights(*([np.array(a, dtype) for a in state[key]] for key in ("weights", "biases")))
+        if dtype.kind != "f" or not np.isfinite(net.params).all():
+            raise ValueError(f"it has numbers that {dtype} has not")
         settings = {key: float(state[key]) for key in ("negative_slope", "dropout")}
         if list(net.sizes) != state["sizes"]:
             raise ValueError(f"sizes are {state['sizes']}, but the weights have {list(net.sizes)}")

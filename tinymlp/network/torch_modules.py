@@ -1,18 +1,18 @@
 """PyTorch modules and state dicts, read by their attributes; PyTorch itself is not imported."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from .activations import REFUSED, clip, find_output, leaky, warn_outputs
+from .activations import REFUSED, find_output, leaky, warn_outputs
 from .arrays import as_array
 from .checks import check_pairs, compare
 from .graph import Vector, inputs
 from .rewrite import as_network
 from .state_dicts import QUANTISED, read_state
+from .torch_layers import ACTIVATIONS, batch_norm
 
 if TYPE_CHECKING:
     from .mlp import MLP
@@ -136,40 +136,6 @@ def _leaves(module: Any, name: str = "") -> Iterator[tuple[str, str, Any]]:
             yield from _leaves(child, f"{name}.{key}" if name else str(key))
 
 
-def _leaky(module: Any, negative_slope: float | None) -> Any:
-    if not hasattr(module, "negative_slope"):  # a trace keeps no constants
-        if negative_slope is None:
-            raise ValueError("a TorchScript trace has lost the slope of its LeakyReLU: give negative_slope")
-        return leaky(negative_slope)
-    slope = float(module.negative_slope)
-    if negative_slope not in (None, slope):
-        raise ValueError(
-            f"source has a negative slope {slope}, and negative_slope is {negative_slope}: they must be one"
-        )
-    return leaky(slope)
-
-
-def _hardtanh(module: Any, _: float | None) -> Any:
-    if not hasattr(module, "min_val"):
-        raise ValueError("a TorchScript trace has lost the ends of its Hardtanh: give the model that was traced")
-    return clip(float(module.min_val), float(module.max_val))
-
-
-def _relu(_: Any, negative_slope: float | None) -> Any:
-    if negative_slope:
-        raise ValueError(f"source has a ReLU, and negative_slope is {negative_slope}: they must be one")
-    return leaky(0.0)
-
-
-ACTIVATIONS: dict[str, Callable[[Any, float | None], Any]] = {
-    "ReLU": _relu,
-    "LeakyReLU": _leaky,
-    "PReLU": lambda module, _: leaky(as_array(module.weight).reshape(-1)),
-    "ReLU6": lambda module, _: clip(0.0, 6.0),
-    "Hardtanh": _hardtanh,
-}
-
-
 def _read_modules(leaves: list[tuple[str, str, Any]], negative_slope: float | None) -> tuple[Vector, str | None]:
     """What the modules compute one after the other, and the activation that is left out at the end."""
     bare = not any(kind in ACTIVATIONS for _, kind, _ in leaves)
@@ -198,11 +164,7 @@ def _read_modules(leaves: list[tuple[str, str, Any]], negative_slope: float | No
                 vector = vector.linear(W, None if module.bias is None else as_array(module.bias))
                 linear, activated = linear + 1, False
             elif kind == "BatchNorm1d":
-                if module.running_mean is None:
-                    raise ValueError("it keeps no running mean, so it is another function for every batch")
-                if not hasattr(module, "eps"):
-                    raise ValueError("a TorchScript trace has lost its eps: give the model that was traced")
-                s, shift = _batch_norm(module)
+                s, shift = batch_norm(module)
                 vector = (inputs(len(s)) if vector is None else vector).times(s).plus(shift)
             elif kind in ACTIVATIONS:
                 activation = ACTIVATIONS[kind](module, negative_slope)
@@ -222,15 +184,6 @@ def _read_modules(leaves: list[tuple[str, str, Any]], negative_slope: float | No
     if vector is None or not linear:
         raise ValueError("source has no Linear layer: give a network that has one")
     return vector, last and last.partition("(")[2][:-1]
-
-
-def _batch_norm(module: Any) -> tuple[NDArray, NDArray]:
-    """y = s x + shift when it is evaluated, in float64."""
-    mean, var = (as_array(v).astype(np.float64) for v in (module.running_mean, module.running_var))
-    s = 1 / np.sqrt(var + module.eps)
-    if module.weight is not None:
-        s = s * as_array(module.weight)
-    return s, (0 if module.bias is None else as_array(module.bias)) - mean * s
 
 
 @contextmanager
