@@ -18,10 +18,20 @@ KEPT = 1e-3  # relative to the largest parameter: how far parameters are from th
 
 
 class Ties:
-    """params = factor * params[root] + offset, each (P,)."""
+    """params = factor * params[root] + offset, each (P,), on a device."""
 
-    def __init__(self, root: NDArray, factor: NDArray, offset: NDArray):
-        self.root, self.factor, self.offset = root, factor, offset
+    def __init__(self, root: NDArray, factor: NDArray, offset: NDArray, device: str = "cpu"):
+        P, order = len(root), np.argsort(root, kind="stable")
+        place = np.arange(P) - np.searchsorted(root[order], root[order])  # among those of one root
+        members = np.full((place.max() + 1, P), P)
+        members[place, root[order]] = order
+        arrays = (devices.move(a, device) for a in (root, factor, offset, members))
+        self.root, self.factor, self.offset, self._members = arrays
+
+    def gather(self, grad: NDArray) -> NDArray:
+        """The gradients of the roots, each the sum over those that follow it, in one order on every device; else 0."""
+        xp = devices.array_module(devices.device_of(grad))
+        return xp.concatenate([self.factor * grad, xp.zeros(1)]).take(self._members).sum(axis=0)
 
     def follow(self, params: NDArray) -> NDArray:
         """What the parameters are if all follow their roots."""
@@ -47,10 +57,9 @@ class HoldTies:
 
     def step(self, params: NDArray, grad: NDArray) -> None:
         """Change the params in place, and the gradient, which is that of the original's parameters then."""
-        xp, ties = devices.array_module(devices.device_of(params)), self._ties
-        grad[...] = xp.bincount(ties.root, weights=ties.factor * grad, minlength=len(grad))
+        grad[...] = self._ties.gather(grad)
         self._optimizer.step(params, grad)
-        params[...] = ties.follow(params)
+        params[...] = self._ties.follow(params)
 
 
 def find_ties(net: MLP) -> Ties | None:
@@ -73,11 +82,12 @@ def find_ties(net: MLP) -> Ties | None:
         offsets.append(np.zeros(factors[-1].shape))
         offsets[-1][:, -1] = turned * threshold[row] - threshold
         before, gain, begin = unit, after, begin + roots[-1].size
-    ties = Ties(*(np.concatenate([a.ravel() for a in arrays]) for arrays in (roots, factors, offsets)))
+    root, factor, offset = (np.concatenate([a.ravel() for a in arrays]) for arrays in (roots, factors, offsets))
+    ties = Ties(root, factor, offset)
     params = devices.move(net.params, "cpu").astype(np.float64)
     if not (np.abs(ties.follow(params) - params) <= KEPT * np.abs(params).max()).all():
         return None
-    return Ties(*(devices.move(a, net.device) for a in (ties.root, ties.factor, ties.offset)))
+    return ties if net.device == "cpu" else Ties(root, factor, offset, net.device)
 
 
 def _first(values: NDArray) -> NDArray:

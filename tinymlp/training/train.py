@@ -109,9 +109,6 @@ def train(
         Which parameters learn, in the order of ``net.params``: those where it is 0 or False are held fixed, bit for
         bit. Of an ensemble one for all networks, or (K, P). The kernel of ``fused`` knows none.
 
-    A network that was read from elsewhere, with activations that were rewritten as ReLUs (`MLP.ties`), learns as the
-    original would, but that its slopes and ends stay: the ReLUs of one unit learn as one.
-
     Returns
     -------
     History
@@ -124,6 +121,10 @@ def train(
     greater than it: so one on a boundary sees its right side, the last of all as well, and one that a boundary is
     rounded past counts on the other side than it should. The loss is the same in all cases, and each sample counts
     once; but steps differ, and so do the networks that the two ways arrive at.
+
+    A network that was read from elsewhere, with activations that were rewritten as ReLUs (`MLP.ties`), learns as the
+    original would, but that its slopes and ends stay: the ReLUs of one unit learn as one. Where that cannot be held, as
+    with skip connections, a warning says so.
 
     Raises
     ------
