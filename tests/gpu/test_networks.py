@@ -23,7 +23,10 @@ from tinymlp import (
     train,
 )
 from tinymlp.cli import main
+from tinymlp.network.activations import leaky
+from tinymlp.network.graph import inputs
 from tinymlp.network.parameters import layer_views
+from tinymlp.network.rewrite import as_network
 from tinymlp.training.backprop import Memory, backward, forward
 from tinymlp.training.gradients import SampleGradients, SegmentGradients
 
@@ -388,3 +391,18 @@ def test_hubers_loss(cupy, dtype):
     assert losses[0].max() < 0.1  # half the squared error would be larger
     with pytest.raises(ValueError, match="the kernel knows the mean squared error, and loss is 'huber'"):
         train(MLP([1, 10, 1], device="gpu"), DATA, 1, loss="huber", fused=True)
+
+
+@pytest.mark.parametrize("moments", [False, True])
+def test_what_is_held(cupy, moments):
+    """Catches: masks or ties that stay on the CPU, or that a GPU sums in an order of its own."""
+    rng = np.random.default_rng(0)
+    vector = inputs(1).linear(rng.normal(size=(4, 1)), rng.normal(size=4)).activate(leaky([0.2, -1.0, 0.0, 1.5]))
+    net = as_network(MLP, vector.linear(rng.normal(size=(1, 4)), rng.normal(size=1)))
+    mask = np.arange(net.params.size) != 1
+    data = Moments.of(DATA) if moments else DATA
+    nets = [net, net.to("gpu"), net.to("gpu")]
+    for one in nets:
+        train(one, data, 3, batch_size=300, mask=mask)
+    assert nets[1].params.get() == pytest.approx(net.params, rel=1e-12)
+    assert (nets[1].params.get() == nets[2].params.get()).all()

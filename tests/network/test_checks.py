@@ -5,6 +5,7 @@ import pytest
 
 from tinymlp import MLP
 from tinymlp.network.arrays import as_array
+from tinymlp.network.checks import agrees
 
 
 def test_pairs_and_transpose():
@@ -18,6 +19,8 @@ def test_pairs_and_transpose():
         MLP.from_weights(pairs)
     with pytest.raises(ValueError, match=r"no pairs \(W, b\)"):
         MLP.from_weights([pairs[0][0], pairs[1][0]])
+    bare = MLP.from_weights([(W, None) for W, _ in pairs], transpose=True)
+    assert bare(x) == pytest.approx(np.maximum(x @ pairs[0][0], 0) @ pairs[1][0])
     with pytest.raises(ValueError, match="transpose is 'yes'"):
         MLP.from_weights(pairs, transpose="yes")
 
@@ -55,4 +58,16 @@ def test_arrays_of_other_makers():
         as_array(np.zeros(3, "V2"))
     with pytest.raises(ValueError, match="quantised"):
         as_array(type("T", (), {"dtype": "torch.qint8"})())
+    with pytest.raises(ValueError, match="masked"):
+        MLP.from_weights([np.ma.masked_array([[1.0, -999.0]], [[0, 1]])], [[0.0]])
+    assert as_array(np.ma.masked_array([1.0], [0])).tolist() == [1.0]
     assert as_array([1, 2]).dtype.kind == "i"
+
+
+def test_rounding_is_no_difference():
+    """Catches: values that cancelled in a layer before the last, in float32, taken for another network's."""
+    net = MLP.from_weights([[[1e6], [1e6]], [[1.0, -1.0]], [[1.0]]], [[0, 1e-3], [1], [0]])
+    x, eps = np.array([[3.0]]), float(np.finfo(np.float32).eps)
+    assert agrees(net, x, net(x) + 0.2, 1e-3, eps=eps)
+    assert not agrees(net, x, net(x) + 0.2, 1e-3)
+    assert not agrees(net, -x, net(-x) + 0.2, 1e-3, eps=eps)  # nothing is large there

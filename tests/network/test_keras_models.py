@@ -79,3 +79,20 @@ def test_values_are_compared_and_words_help():
             MLP.from_keras(model(*layers))
     with pytest.warns(UserWarning, match="before softmax"):
         MLP.from_keras(model(a, dense(rng, 4, 3, "softmax")))
+
+
+def test_layers_as_activations_and_odd_weights():
+    """Catches: Dense(4, LeakyReLU(0.3)) refused; a list of scales; LoRA's matrices; kernels of int8."""
+    rng = np.random.default_rng(3)
+    a, b = dense(rng, 2, 4), dense(rng, 4, 1)
+    x = rng.normal(size=(20, 2))
+    truth = apply(a, x * [0.5, 2] + 1)
+    truth = apply(b, np.where(truth > 0, truth, 0.3 * truth))
+    a.activation = layer("LeakyReLU", negative_slope=0.3)
+    net = MLP.from_keras(model(layer("Rescaling", scale=[0.5, 2.0], offset=1.0), a, b))
+    assert net(x) == pytest.approx(truth)
+    k, v = b.get_weights()
+    for weights in ((k, v, k, k), (k.astype(np.int8), v)):
+        odd = layer("Dense", *weights, activation=b.activation)
+        with pytest.raises(ValueError, match=r"quantised.*LoRA"):
+            MLP.from_keras(model(a, odd))

@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+import re
 
 import numpy as np
 import pytest
@@ -205,5 +206,20 @@ def test_load_something_else(tmp_path):
     for name in ("half.npz", "other.npz", "array.npy", "text.npz", "empty.npz"):
         with pytest.raises(ValueError, match=f"{name} is not a network"):
             MLP.load(tmp_path / name)
+    parts = {"sizes": np.array((1, 3, 1)), "params": np.zeros(10), "negative_slope": 0.0, "dropout": 0.0}
+    for k, wrong in enumerate(
+        ({"negative_slope": np.zeros(3)}, {"dropout": 1j}, {"sizes": np.zeros((2, 2)), "ties": 3})
+    ):
+        np.savez(tmp_path / f"wrong{k}.npz", **{**parts, **wrong})
+        with pytest.raises(ValueError, match=f"wrong{k}.npz is not a network"):
+            MLP.load(tmp_path / f"wrong{k}.npz")
+    for place, value in ((6, 1), (8, 97), (4, 71)):  # encrypted, an unknown compression, a version to come
+        broken = bytearray(whole)
+        for magic, shift in ((b"PK\x03\x04", 0), (b"PK\x01\x02", 2)):
+            for found in re.finditer(re.escape(magic), whole):
+                broken[found.start() + place + shift] = value
+        (tmp_path / "broken.npz").write_bytes(broken)
+        with pytest.raises(ValueError, match=r"broken\.npz is not a network"):
+            MLP.load(tmp_path / "broken.npz")
     with pytest.raises(FileNotFoundError):
         MLP.load(tmp_path / "missing.npz")

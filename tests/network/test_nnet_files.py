@@ -47,6 +47,8 @@ def test_with_and_without_normalisation(tmp_path):
         (FILE + "1.0,\n", "goes on after the last layer"),
         (FILE.replace("2,3,1,", "2,3,2,"), "1 outputs, and the sizes"),
         (FILE.replace("1.0,-1.0,\n0.5", "1.0,\n0.5"), "a row has 1 numbers where 2"),
+        (FILE.replace("10.0,20.0,7.0", "10.0,20.0,7.0,8.0"), r"4 means and 3 ranges, not 3.*normalised=False"),
+        (FILE.replace("2.0,4.0,3.0", "2.0,0.0,3.0"), "none of the ranges 0"),
         (FILE.replace("0.125", "x"), "line 16 is 'x,', not numbers"),
     ],
 )

@@ -1,13 +1,15 @@
 """ONNX: graphs by hand, without the package onnx; files, and onnxruntime, where they are."""
 
+import warnings
 from importlib.util import find_spec
 
 import numpy as np
 import pytest
 
 from tinymlp import MLP
-from tinymlp.network.onnx_files import Node, read_graph
-from tinymlp.network.rewrite import as_layers
+from tinymlp.network.activations import leaky
+from tinymlp.network.onnx_graph import Node, read_graph
+from tinymlp.network.rewrite import as_network
 
 
 def node(kind, inputs, output, **attributes):
@@ -15,8 +17,7 @@ def node(kind, inputs, output, **attributes):
 
 
 def network(nodes, constants, shape=(None, 2), outputs=("y",), output=None, **options):
-    weights, biases, slope = as_layers(read_graph(nodes, constants, {"x": shape}, outputs, output, **options))
-    return MLP.from_weights(weights, biases, negative_slope=slope)
+    return as_network(MLP, read_graph(nodes, constants, {"x": shape}, outputs, output, **options)[0])
 
 
 RNG = np.random.default_rng(0)
@@ -117,7 +118,7 @@ def test_words_for_what_is_no_network():
         ([node("Conv", "z A", "y")], r"node '/y' \(Conv\): this operation"),
         ([node("Mul", "z z", "y")], "only sums and differences"),
         ([node("Div", "a z", "y")], "divides by the vector"),
-        ([node("Add", "z A", "y")], r"an array of shape \(4, 2\) meets a vector of 4"),
+        ([node("Add", "z A", "y")], r"an array of shape \(4, 2\) meets one of shape \(n, 4\)"),
         ([node("Identity", "a", "y")], "does not depend on the input"),
     ]:
         with pytest.raises(ValueError, match=match):
@@ -130,8 +131,71 @@ def test_words_for_what_is_no_network():
         network(heads, arrays, outputs=("p", "v"), output="q")
     with pytest.raises(ValueError, match="must be known"):
         network(start, arrays, shape=(None, None), outputs=("z",))
-    with pytest.warns(UserWarning, match="before Softmax"):
-        network([*start, node("Softmax", "z", "y")], arrays)
+    assert read_graph([*start, node("Softmax", "z", "y")], arrays, {"x": (None, 2)}, ("y",))[1] == "Softmax"
+
+
+@pytest.mark.parametrize(
+    ("last", "arrays", "shape", "words"),
+    [
+        (node("Add", "x k", "y"), {"k": np.ones((2, 1))}, (None, 2), r"\(2, 1\) meets one of shape \(n, 2\)"),
+        (node("Mul", "k x", "y"), {"k": np.ones((3, 2))}, (3, 2), "other numbers for each sample"),
+        (node("PRelu", "x k", "y"), {"k": np.ones((2, 1))}, (None, 2), "meets one of shape"),
+        (node("Add", "x k", "y"), {"k": np.ones(2)}, (None, 2, 1), "meets one of shape"),
+        (node("MatMul", "k x", "y"), {"k": np.ones((2, 2))}, (None, 2), r"\(2, 2\) stand before an array \(n, 2\)"),
+        (node("Gemm", "k x", "y"), {"k": np.ones((2, 2))}, (None, 2), "first input must be the vector"),
+        (node("Gemm", "x k c", "y"), {"k": np.ones((2, 2)), "c": np.ones((2, 1))}, (None, 2), r"shape \(2, 1\)"),
+        (node("Flatten", "x", "y", axis=0), {}, (None, 2), r"\(n, 2\) becomes \(1, 2n\), which mixes samples"),
+        (node("Flatten", "x", "y", axis=2), {}, (None, 2, 3), "mixes samples"),
+        (node("Reshape", "x k", "y"), {"k": np.array([-1, 4])}, (None, 2), "mixes samples"),
+        (node("Clip", "k x", "y"), {"k": np.ones(2)}, (None, 2), "first input must be the vector"),
+        (node("Dropout", "x k t", "y"), {"k": np.float32(0.5), "t": np.array(True)}, (None, 2), "in training mode"),
+        (node("my.Relu", "x", "y"), {}, (None, 2), r"my\.Relu\): this operation"),
+        (node("Add", "x k", "y", axis=0), {"k": np.ones(2)}, (None, 2), "attribute axis"),
+        (node("Add", "x mask", "y"), {}, (None, 2), "'mask' is nothing that is known"),
+        (node("Constant", "", "y", sparse_value=1), {}, (None, 2), "no array of numbers"),
+        (node("BatchNormalization", "x k k k k", "y", training_mode=1), {"k": np.ones(2)}, (None, 2), "training"),
+    ],
+    ids=str,
+)
+def test_samples_stay_apart(last, arrays, shape, words):
+    """Catches: graphs that give one sample what belongs to others, or to none, taken for a network all the same."""
+    with pytest.raises(ValueError, match=words):
+        network([last], arrays, shape=shape)
+
+
+def test_layouts():
+    """Catches: columns, images, channels, or one sample without a dimension of its own, read in another order."""
+    W, k = RNG.normal(size=(3, 2)), RNG.normal(size=(3, 1))
+    columns = network([node("MatMul", "W x", "z"), node("Add", "z k", "y")], {"W": W, "k": k}, shape=(None, 2, 1))
+    assert columns(X) == pytest.approx(X @ W.T + k.ravel())
+    single = network([node("MatMul", "W x", "z"), node("MatMul", "z v", "y")], {"W": W, "v": k.ravel()}, shape=(2,))
+    assert single(X) == pytest.approx(X @ W.T @ k)
+    norm = {name: RNG.random(2) + 0.5 for name in "sbmv"}
+    channels = network([node("BatchNormalization", "x s b m v", "y", epsilon=0.1)], norm, shape=(None, 2, 3))
+    s, b, m, v = (np.repeat(norm[name], 3) for name in "sbmv")
+    x = RNG.normal(size=(5, 6))
+    assert channels(x) == pytest.approx((x - m) / np.sqrt(v + 0.1) * s + b)
+    for shape, target in [((None, 2, 3), [-1, 3, 2]), ((1, 2, 3), [3, 2]), ((None, 2, 3), [0, 3, -1])]:
+        nodes = [node("Reshape", "x t", "r"), node("Add", "r k", "y")]
+        twisted = network(nodes, {"t": np.array(target), "k": k}, shape=shape)
+        assert twisted(x) == pytest.approx(x + np.repeat(k.ravel(), 2))
+    view = [  # x.view(x.size(0), -1), as PyTorch writes it
+        node("Shape", "x", "s"),
+        node("Gather", "s zero", "n"),
+        node("Unsqueeze", "n axes", "n1"),
+        node("Concat", "n1 rest", "t", axis=0),
+        node("Reshape", "x t", "r"),
+        node("Abs", "r", "y"),
+    ]
+    arrays = {"zero": np.array(0), "axes": np.array([0]), "rest": np.array([-1])}
+    assert network(view, arrays, shape=(None, 2, 3))(x) == pytest.approx(np.abs(x))  # in float64, as no weight says
+    assert network(view, arrays, shape=(1, 2, 3))(x) == pytest.approx(np.abs(x))
+    with pytest.raises(ValueError, match=r"\(n, 3, 1\)"):
+        network(
+            [node("Reshape", "x p", "c"), node("Reshape", "x q", "r"), node("Add", "c r", "y")],
+            {"p": np.array([-1, 3, 1]), "q": np.array([-1, 1, 3])},
+            shape=(None, 3),
+        )
 
 
 @pytest.fixture
@@ -159,6 +223,41 @@ def test_files(onnxruntime, tmp_path, slope, dtype):
     (tmp_path / "text.onnx").write_text("not a network")
     with pytest.raises(ValueError, match=r"text\.onnx is no ONNX file"):
         MLP.from_onnx(tmp_path / "text.onnx")
+
+
+@pytest.mark.filterwarnings("default::DeprecationWarning")
+def test_files_are_computed_and_compared(onnxruntime, tmp_path, monkeypatch):
+    """Catches: an operation read as another one; a name of ONNX's domain that hides its version; a softmax unsaid."""
+    from onnx import TensorProto, helper, numpy_helper, save
+
+    def write(nodes, arrays, version, shape=("n", 2)):
+        ends = [
+            helper.make_tensor_value_info(*end)
+            for end in (("x", TensorProto.FLOAT, shape), ("y", TensorProto.FLOAT, None))
+        ]
+        tensors = [numpy_helper.from_array(np.asarray(a), name) for name, a in arrays.items()]
+        made = [helper.make_node(n.kind, n.inputs, n.outputs, **n.attributes) for n in nodes]
+        graph = helper.make_graph(made, "g", ends[:1], ends[1:], tensors)
+        save(helper.make_model(graph, opset_imports=[helper.make_opsetid(*version)]), tmp_path / "net.onnx")
+        return tmp_path / "net.onnx"
+
+    ends = {"low": np.float32(-0.5), "high": np.float32(0.25), "A": A, "a": a}
+    start = node("Gemm", "x A a", "z", transB=1)
+    for version in (("", 17), ("ai.onnx", 17)):
+        path = write([start, node("Clip", "z low high", "y")], ends, version)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore" if version[0] else "error")  # onnx itself knows one of its names only
+            assert MLP.from_onnx(path)(X) == pytest.approx(np.clip(X @ A.T + a, -0.5, 0.25), abs=1e-5)
+    for shape in ((1, 2), (3, 2), (2,)):
+        path = write([node("Sub", "x a", "z"), node("Abs", "z", "y")], {"a": a[:2]}, ("", 17), shape)
+        assert MLP.from_onnx(path)(X) == pytest.approx(np.abs(X - a[:2]), abs=1e-5)
+    path = write([start, node("Softmax", "z", "y")], ends, ("", 17))
+    with pytest.warns(UserWarning, match="before Softmax"):
+        MLP.from_onnx(path)
+    path = write([start, node("Abs", "z", "y")], ends, ("", 17))
+    monkeypatch.setattr("tinymlp.network.onnx_operations.leaky", lambda slope: leaky(0.0))
+    with pytest.raises(ValueError, match="other values"):
+        MLP.from_onnx(path)
 
 
 def test_without_the_package(monkeypatch, tmp_path):

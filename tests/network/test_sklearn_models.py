@@ -45,10 +45,10 @@ def test_scalers_are_folded():
     """Catches: a scaler forgotten, the wrong way round or at the wrong end; a search not looked into."""
     rng = np.random.default_rng(4)
     inner = regressor(rng)
-    standard = stand_in("StandardScaler", mean_=np.array([3.0, -1.0]), scale_=np.array([2.0, 0.5]))
+    standard = stand_in("StandardScaler", with_mean=True, mean_=np.array([3.0, -1.0]), scale_=np.array([2.0, 0.5]))
     unit = stand_in("MinMaxScaler", min_=np.array([0.5, 1.0]), scale_=np.array([0.1, 3.0]), clip=False)
     pipeline = stand_in("Pipeline", steps=[("a", standard), ("b", "passthrough"), ("c", unit), ("d", inner)])
-    back = stand_in("StandardScaler", mean_=np.array([1.0, 2.0, 3.0]), scale_=np.array([9.0, 8.0, 7.0]))
+    back = stand_in("StandardScaler", with_mean=True, mean_=np.array([1.0, 2.0, 3.0]), scale_=np.array([9.0, 8.0, 7.0]))
     target = stand_in("TransformedTargetRegressor", regressor_=pipeline, transformer_=back)
     x = rng.normal(size=(9, 2)) * 4
     scaled = (x - standard.mean_) / standard.scale_ * unit.scale_ + unit.min_
@@ -84,3 +84,23 @@ def test_output_activations_are_told(last, words):
     """Catches: loss="poisson" or a classifier whose outputs are not what predict gives, without a word."""
     with pytest.warns(UserWarning, match=words):
         MLP.from_sklearn(regressor(np.random.default_rng(5), out_activation_=last))
+
+
+def test_models_are_compared_and_odd_ones_told():
+    """Catches: a mean that a scaler keeps and does not use; a scaler after exp; a subclass of another mind."""
+    rng = np.random.default_rng(6)
+    inner, x = regressor(rng), rng.normal(size=(5, 2))
+    scaler = stand_in("StandardScaler", with_mean=False, mean_=np.array([3.0, -1.0]), scale_=np.array([2.0, 0.5]))
+    pipeline = stand_in("Pipeline", steps=[("a", scaler), ("b", inner)])
+    assert MLP.from_sklearn(pipeline)(x) == pytest.approx(predict(inner, x / scaler.scale_))
+    back = stand_in("StandardScaler", with_mean=True, mean_=np.zeros(3), scale_=np.ones(3))
+    target = stand_in("TransformedTargetRegressor", regressor_=regressor(rng, out_activation_="exp"), transformer_=back)
+    with pytest.raises(ValueError, match=r"comes after exp, .*give model\.regressor_"):
+        MLP.from_sklearn(target)
+    inner.predict = lambda x: predict(inner, x)
+    assert MLP.from_sklearn(inner).sizes == (2, *inner.coefs_[0].shape[1:], 3)
+    inner.predict = lambda x: 2 * predict(inner, x)
+    with pytest.raises(ValueError, match=r"other values.*methods of its own"):
+        MLP.from_sklearn(inner)
+    with pytest.raises(ValueError, match="holds a BaggingRegressor, which has several models"):
+        MLP.from_sklearn(stand_in("BaggingRegressor", estimator=None, estimators_=[inner]))

@@ -25,6 +25,19 @@ def test_json_of_something_else():
     for text in ("", "[]", "{}", '{"dtype": "float32", "sizes": [1, 1], "weights": [[1]], "biases": [[1]]}'):
         with pytest.raises(ValueError, match="not a network that to_json wrote"):
             MLP.from_json(text)
+    whole = MLP([1, 1]).to_json()
+    for change in (
+        ("float32", "int32"),
+        ("[[[", "[[[1e99, "),
+        ("[[[", '[[["a", '),
+        ('"negative_slope": 0.0', '"negative_slope": 2'),
+    ):
+        with pytest.raises(ValueError, match="not a network that to_json wrote"):
+            MLP.from_json(whole.replace(*change))
+    large = MLP([1, 1], dtype=np.float64)
+    large.params[:] = 1e99
+    with pytest.raises(ValueError, match="numbers that float32 has not"):
+        MLP.from_json(large.to_json().replace("float64", "float32"))
     net = MLP([1, 1])
     net.params[0] = np.nan
     with pytest.raises(ValueError, match="not finite"):

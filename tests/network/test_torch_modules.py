@@ -223,6 +223,43 @@ def test_values_are_compared():
         MLP.from_torch(Callable(lambda x: x.reshape(-1, 3, 7), a, RELU, c))
 
 
+def test_values_are_compared_far_out():
+    """Catches: a forward() that cuts ReLUs off where inputs of size 1 never come; a small row beside large ones."""
+    rng = np.random.default_rng(11)
+    a, b = linear(rng, 2, 4), linear(rng, 4, 1)
+    a.weight, b.weight = Weight(a.weight.values), Weight(b.weight.values)
+
+    def forward(most):
+        return lambda x: evaluate(module("S", b), np.minimum(evaluate(module("S", a, RELU), x), most))
+
+    assert MLP.from_torch(Callable(forward(np.inf), a, b)).sizes == (2, 4, 1)
+    for most in (6.0, 100.0, 1e5):
+        with pytest.raises(ValueError, match="other values"):
+            MLP.from_torch(Callable(forward(most), a, b))
+    with pytest.raises(ValueError, match="other values"):
+        MLP.from_torch(Callable(lambda x: forward(np.inf)(x) + 0.1, a, b))
+
+
+def test_parametrised_and_frozen():
+    """Catches: weight norm's own parameters taken for layers; a trace without the eps of its norm; frozen modules."""
+    rng = np.random.default_rng(12)
+    a, c = linear(rng, 2, 3), linear(rng, 3, 1)
+    normed = module("ParametrizedLinear", weight=a.weight, bias=a.bias)
+    normed._modules = {"parametrizations": module("ModuleDict", module("ParametrizationList", module("_WeightNorm")))}
+    net = MLP.from_torch(module("Sequential", normed, RELU, c))
+    assert (net.params == MLP.from_torch(module("Sequential", a, RELU, c)).params).all()
+    lost = module(
+        "RecursiveScriptModule", original_name="BatchNorm1d", running_mean=np.zeros(3), running_var=np.ones(3)
+    )
+    with pytest.raises(ValueError, match="trace has lost its eps"):
+        MLP.from_torch(module("Sequential", a, lost, RELU, c))
+    with pytest.raises(ValueError, match=r"Unflatten.*: give Linear"):
+        MLP.from_torch(module("Sequential", module("Unflatten"), a, RELU, c))
+    frozen = module("RecursiveScriptModule", modules=lambda self: [self])
+    with pytest.raises(ValueError, match="give Linear"):
+        MLP.from_torch(frozen)
+
+
 def test_last_activation_is_left_out_with_a_warning():
     """Catches: probabilities promised, scores given."""
     rng = np.random.default_rng(7)
@@ -272,6 +309,18 @@ def test_names_sorted_as_text():
     assert MLP.from_torch({name: state[name] for name in sorted(state)}).sizes == (2, 5, 6, 3)
     backwards = {"b.weight": np.ones((3, 1)), "b.bias": np.zeros(3), "a.weight": np.ones((1, 3)), "a.bias": np.zeros(1)}
     assert MLP.from_torch(backwards).sizes == (1, 3, 1)
+
+
+@pytest.mark.parametrize("names", [("hidden", "input", "out"), tuple("abcdefg")])
+def test_orders_that_nobody_can_see(names):
+    """Catches: layers without biases, or of very many names, in the order of text without a word."""
+    rng = np.random.default_rng(13)
+    for kinds in (["weight"], ["bias", "weight"]):
+        state = {f"{n}.{kind}": rng.normal(size=(4, 4) if kind == "weight" else 4) for n in names for kind in kinds}
+        with pytest.warns(UserWarning, match="give check"):
+            MLP.from_torch(state)
+    chosen = MLP.from_torch(state, prefix=names[::-1])  # an order that somebody gave is kept
+    assert (chosen.weights[0] == state[f"{names[-1]}.weight"]).all()
 
 
 def test_heads():

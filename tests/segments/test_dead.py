@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tinymlp import MLP, dead_units
+from tinymlp import MLP, dead_units, extract_segments
 
 
 def test_which_layer_kills_the_output():
@@ -35,6 +35,21 @@ def test_lines_leaks_and_several_outputs():
     assert not dead_units(two, (0, 1)).constant
     net = MLP.from_weights([[[1, 0]], [[1]]], [[1], [0]])
     assert dead_units(net.along([0, 0], [0, 1])).cause == "no path"  # the direction meets a weight 0
+
+
+@pytest.mark.parametrize("interval", [None, (-50, 50)])
+@pytest.mark.parametrize("seed", range(10))
+def test_what_cancels_cancels_exactly(seed, interval):
+    """Catches: a slope of 1e-17, which rounding left of equal units with opposite weights, taken for a change."""
+    rng = np.random.default_rng(seed)
+    W = np.tile([[0.3, -0.7, 0.2, 0.9]], (6, 1))
+    v = rng.permutation([0.1, 0.7, 0.3, -0.1, -0.7, -0.3])
+    net = MLP.from_weights([W, [v]], [np.full(6, 0.25), [0.5]])
+    line = net.along(*rng.normal(size=(2, 4)))
+    assert dead_units(line, interval).cause == "cancelled"
+    assert extract_segments(line, interval).is_constant()
+    net.params[-2] *= 1 + 2.0**-52
+    assert not dead_units(line, interval).constant
 
 
 @pytest.mark.parametrize("seed", range(20))

@@ -1,13 +1,15 @@
 """PiecewiseLinear, the function object."""
 
 import json
+from fractions import Fraction
+from itertools import pairwise
 
 import numpy as np
 import pytest
 from support.networks import hat, relu_of, stack
 from support.oracle import column
 
-from tinymlp import MLP, extract_segments
+from tinymlp import MLP, Ensemble, extract_outputs, extract_segments
 
 INF = np.inf
 
@@ -156,6 +158,82 @@ def test_minimum_and_maximum():
     assert slope.maximum() == (INF, INF)
     assert slope.minimum() == (0, 0)
     assert extract_segments(MLP.from_weights([[[0]]], [[3]])).minimum() == (-INF, 3)
+
+
+def truth_at_ends(net, f):
+    """The true values at the ends and breakpoints, by another walk: all in rational numbers."""
+    exact = extract_segments(net, f.interval, rational=True)
+    xs = [
+        Fraction(f.interval[0]),
+        *(b.fraction for b in exact.boundaries if b.label == "visible"),
+        Fraction(f.interval[1]),
+    ]
+    return [value_at(net, x) for x in xs]
+
+
+def value_at(net, x):
+    a = [x]
+    slope = Fraction(net.negative_slope)
+    for l, layer in enumerate(net.layers):
+        z = [
+            sum(Fraction(float(w)) * v for w, v in zip(row[:-1], a, strict=True)) + Fraction(float(row[-1]))
+            for row in layer
+        ]
+        a = z if l == len(net.layers) - 1 else [v if v > 0 else slope * v for v in z]
+    return a[0]
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_solve_and_extrema_are_exact(seed):
+    """Catches: a breakpoint that touches y and is missed, or found twice, as rounding goes; the wrong of two peaks."""
+    net = MLP([1, 6, 6, 1], seed=seed, negative_slope=0.1 * (seed % 2), dtype=np.float64)
+    if seed % 3 == 0:
+        net.params[:] = np.round(3 * net.params, 1)  # many that coincide
+    f = extract_segments(net, (-4, 4))
+    truth = truth_at_ends(net, f)
+    ends = [-4, *f.breakpoints.tolist(), 4]
+    for found, best in ((f.maximum(), max(truth)), (f.minimum(), min(truth))):
+        assert found == (ends[truth.index(best)], float(best))
+    for k, value in enumerate(truth):
+        y = float(value)
+        heights = [float(v) for v in truth]
+        crossed = sum((a < y < b) or (b < y < a) for a, b in pairwise(heights))
+        solutions = f.solve(y)
+        assert len(solutions) == heights.count(y) + crossed
+        assert ends[k] in solutions
+        for other in (np.nextafter(y, np.inf), np.nextafter(y, -np.inf)):
+            expected = heights.count(other) + sum((a < other < b) or (b < other < a) for a, b in pairwise(heights))
+            assert len(f.solve(other)) == expected
+
+
+def test_equal_peaks_and_slopes_that_are_nearly_nothing():
+    """Catches: the second of two equal peaks; a peak higher by 2^-60; infinity where a line is truly flat."""
+    corners = np.array([0.0, 1.0, 2.0])
+    for last, where in ((0.0, 1.0), (2.0**-60, 11.0)):  # three peaks, at 1, 11 and 11 again
+        b = -np.concatenate([corners, corners + 10, corners + 10])
+        net = MLP.from_weights([np.ones((9, 1)), np.outer([1, 1, last], [1, -2, 1]).reshape(1, 9)], [b, [0]])
+        f = extract_segments(net)
+        assert f.maximum().x == pytest.approx(where)
+        assert len(f.solve(f.maximum().y)) == 2
+    net = MLP.from_weights([[[0.1], [0.2], [0.3]], [[1.0, 1.0, -1.0]]], [[0.0] * 3, [0.5]])
+    slope = Fraction(0.1) + Fraction(0.2) - Fraction(0.3)  # no more than rounding: 2^-55 or so, but not nothing
+    assert extract_segments(net).maximum() == (np.inf, np.inf if slope > 0 else 0.5)
+    flat = MLP.from_weights([[[0.1], [0.1], [0.3]], [[0.3, -0.3, 0.0]]], [[0.0] * 3, [0.5]])
+    assert extract_segments(flat, rational=True).maximum().y == extract_segments(flat).maximum().y == 0.5
+
+
+def test_what_is_asked_later_is_about_the_network_as_it_was():
+    """Catches: exact values of a network that went on learning; an ensemble's of another network."""
+    nets = Ensemble([1, 6, 1], range(4))
+    f, alone = extract_segments(nets, (-3, 3)), [extract_segments(net, (-3, 3)) for net in nets]
+    outputs = extract_outputs(MLP([1, 6, 2], seed=3), (-3, 3))
+    found = [g.maximum() for g in alone]
+    nets.params[:] = 0
+    assert [f[k].maximum() for k in range(4)] == [g.maximum() for g in alone] == found
+    assert [g.solve(g.minimum().y).tolist() for g in outputs] == [[g.minimum().x] for g in outputs]
+    whole = extract_segments(relu_of((3, -1)))
+    assert not whole.clip((1 / 3, 5)).certified
+    assert whole.clip((1 / 3, 5)).minimum().y == pytest.approx(0, abs=1e-15)  # by float64, as it is not certified
 
 
 def test_to_dict_is_json():

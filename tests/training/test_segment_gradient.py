@@ -1,5 +1,6 @@
 """The gradient from the segments against backpropagation, against differences, and against integrals done otherwise."""
 
+from fractions import Fraction
 from functools import cache
 
 import numpy as np
@@ -139,6 +140,33 @@ def test_a_sample_on_a_boundary_sees_the_right():
     assert grad.tolist() == [0, 2, 0, 2]  # of w, b, v and c: the sample at 0 counts in b
     _, left = by_samples(net, Dataset([-1.0, 0.0, 1.0], [0.0, -3.0, 1.0]))
     assert left.tolist() == [0, 0, 0, 2]
+
+
+@pytest.mark.parametrize("where", ["first", "between", "last"])
+def test_samples_on_boundaries_that_are_rounded(where):
+    """Catches: a first or last sample that counts otherwise than one between; a rule that `train` does not state.
+
+    On Moments a sample is right of every boundary whose float64 is not greater; on a Dataset a unit is on above 0.
+    """
+    rng, seen = np.random.default_rng(5), set()
+    for _ in range(500):
+        w, x = round(rng.normal() * 3, 2), round(rng.normal() * 2, 1)
+        if not w or not x:
+            continue
+        net = MLP.from_weights([[[w]], [[1.0]]], [[-w * x], [0.0]])
+        boundary = -net.biases[0][0] / w
+        xs = np.array({"first": [x, x + 1], "between": [x - 1, x, x + 1], "last": [x - 1, x]}[where])
+        data = Dataset(xs, np.full(len(xs), 5.0))
+        on_right = xs >= boundary
+        for by, on in ((by_segments, on_right == (w > 0)), (by_samples, w * xs + net.biases[0] > 0)):
+            errors = np.maximum(w * xs + net.biases[0], 0) - 5
+            loss, gradient = by(net, Moments.of(data) if by is by_segments else data)
+            expected = 2 / len(xs) * np.array([(errors * xs)[on].sum(), errors[on].sum()])
+            assert gradient[:2] == pytest.approx(expected, rel=1e-12, abs=1e-12)
+            assert loss == pytest.approx(np.mean(errors**2), rel=1e-12)
+        truth = Fraction(w) * Fraction(x) + Fraction(float(net.biases[0][0]))
+        seen.add((truth > 0) - (truth < 0) if w > 0 else (truth < 0) - (truth > 0))
+    assert seen == {-1, 0, 1}  # boundaries just right of the sample, on it, and just left of it
 
 
 def test_a_float32_network_is_computed_in_float64():

@@ -100,7 +100,7 @@ def _softmax(y: NDArray) -> NDArray:
 # What may stand after the last layer, by the names that libraries give it: what it does, and how to read what is before
 OUTPUTS: dict[str, tuple[Callable[[NDArray], NDArray], str]] = {
     "softmax": (_softmax, "the greatest is the class"),
-    "logsoftmax": (lambda y: np.log(_softmax(y)), "the greatest is the class"),
+    "logsoftmax": (lambda y: y - np.logaddexp.reduce(y, axis=-1, keepdims=True), "the greatest is the class"),
     "sigmoid": (lambda y: 1 / (1 + np.exp(-y)), "the sign decides"),
     "logistic": (lambda y: 1 / (1 + np.exp(-y)), "the sign decides"),
     "tanh": (np.tanh, "np.tanh of them is what the source gives"),

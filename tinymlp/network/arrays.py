@@ -17,8 +17,10 @@ def as_array(values: Any) -> NDArray:
     Raises
     ------
     ValueError
-        If it is quantised, or bytes whose meaning was lost.
+        If it is quantised, or bytes whose meaning was lost, or some of its numbers are masked.
     """
+    if np.ma.is_masked(values):
+        raise ValueError("an array has numbers that are masked: fill them first, by array.filled(value)")
     if "qint" in str(getattr(values, "dtype", "")) or getattr(values, "is_quantized", False):
         raise ValueError("the weights are quantised (qint8): give the model as it was before, with float weights")
     if hasattr(values, "detach"):  # torch.Tensor

@@ -10,7 +10,7 @@ from .activations import REFUSED, Activation, clip, find_output, leaky, warn_out
 from .arrays import as_array
 from .checks import check_pairs, compare
 from .graph import Vector, inputs
-from .rewrite import as_layers
+from .rewrite import as_network
 
 if TYPE_CHECKING:
     from .mlp import MLP
@@ -19,6 +19,7 @@ __all__ = ["from_keras"]
 
 PASSED_OVER = ("InputLayer", "Dropout", "AlphaDropout", "GaussianNoise", "GaussianDropout", "Flatten", "Identity")
 EXPORT = "export it to ONNX (model.export(path, format='onnx')) and use MLP.from_onnx, which follows skip connections"
+OTHER = f"its layers are not called one after the other, as read. Perhaps {EXPORT}"
 
 
 def from_keras(cls: type["MLP"], model: Any, *, negative_slope: float | None = None, check: Any = None) -> "MLP":
@@ -29,7 +30,7 @@ def from_keras(cls: type["MLP"], model: Any, *, negative_slope: float | None = N
     model : keras.Model or list of array
         A model of Dense layers with relu, leaky_relu, relu6, ReLU (with its max_value and negative_slope), LeakyReLU or
         PReLU. Dropout and Flatten are passed over; BatchNormalization, Normalization and Rescaling are folded, in
-        float64. Its values at five random inputs are compared with the network's.
+        float64. Its values at random inputs are compared with the network's.
         Or ``model.get_weights()``: kernels (in, out), each with its bias (out,) if it has one. Such a list knows no
         activations: they are taken for ReLUs.
     negative_slope : float, optional
@@ -79,13 +80,12 @@ def from_keras(cls: type["MLP"], model: Any, *, negative_slope: float | None = N
             raise ValueError(f"model holds {kind} {name!r}: {error}") from error
     if vector is None:
         raise ValueError("model has no layer with weights")
-    weights, biases, slope = as_layers(vector)
-    net = cls.from_weights(weights, biases, negative_slope=slope)
+    net = as_network(cls, vector)
     if callable(model):
         shape = getattr(model, "input_shape", None) or (None, net.sizes[0])
         eps = float(np.finfo(np.float32).eps)
         after = find_output(last) if last else None
-        compare(net, lambda x: model(x.reshape(len(x), *shape[1:]).astype(np.float32)), eps, after, EXPORT)
+        compare(net, lambda x: model(x.reshape(len(x), *shape[1:]).astype(np.float32)), eps, after, OTHER)
     if last:
         warn_outputs(last)
     return check_pairs(net, check)
@@ -119,10 +119,12 @@ def _leaves(model: Any) -> Iterator[Any]:
             yield layer
 
 
-def _read_layer(kind: str, layer: Any, vector: Vector | None) -> tuple[Vector | None, str | None]:
+def _read_layer(kind: str, layer: Any, vector: Vector | None) -> tuple[Vector, str | None]:
     """The vector after a layer, and the activation that is left out there."""
     if kind == "Dense":
         kernel, *bias = map(as_array, layer.get_weights())
+        if len(bias) > 1 or kernel.dtype.kind != "f":
+            raise ValueError("it is quantised, or has more weights than a kernel and a bias, such as those of LoRA")
         vector = (inputs(len(kernel)) if vector is None else vector).linear(kernel.T, *bias)
         return _activate(vector, layer.activation)
     if kind in ("BatchNormalization", "Normalization", "Rescaling"):
@@ -149,6 +151,8 @@ def _read_layer(kind: str, layer: Any, vector: Vector | None) -> tuple[Vector | 
 
 
 def _activate(vector: Vector, function: Any) -> tuple[Vector, str | None]:
+    if hasattr(function, "get_weights"):  # a layer, such as LeakyReLU(0.3)
+        return _read_layer(type(function).__name__, function, vector)
     name = getattr(function, "__name__", str(function))
     known: dict[str, Activation | None] = {
         "linear": None,
@@ -167,7 +171,7 @@ def _activate(vector: Vector, function: Any) -> tuple[Vector, str | None]:
 def _affine(kind: str, layer: Any) -> tuple[NDArray, NDArray]:
     """y = s x + shift, in float64."""
     if kind == "Rescaling":
-        return np.atleast_1d(float(layer.scale)), np.atleast_1d(float(layer.offset))
+        return np.array(layer.scale, np.float64).reshape(-1), np.array(layer.offset, np.float64).reshape(-1)
     if kind == "Normalization":
         mean, var = (np.asarray(as_array(v), np.float64).reshape(-1) for v in (layer.mean, layer.variance))
         s = 1 / np.maximum(np.sqrt(var), 1e-7)

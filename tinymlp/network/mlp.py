@@ -11,16 +11,14 @@ Every parameter of a network lies in one flat vector, ``net.params``. Layer l ow
 from collections.abc import Sequence
 from functools import partial
 from itertools import pairwise
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from .. import devices
 from ..arguments import check_flag, check_number, generator
-from . import keras_models, nnet_files, onnx_files, sklearn_models, text, torch_modules
+from . import keras_models, nnet_files, onnx_files, saved, sklearn_models, text, torch_modules
 from .arrays import as_array
 from .checks import check_pairs
 from .parameters import check_sizes, count_parameters, layer_views, pack
@@ -56,6 +54,11 @@ class MLP:
     params : array, (P,)
     layers : list of array, (out, in + 1)
         [W | b] of each layer, views of ``params``, as are `weights`, each (out, in), and `biases`, each (out,).
+    ties : array, (4, hidden units), or None
+        Of a network whose activations were rewritten as ReLUs, such as one that was read from PyTorch with PReLU: for
+        each hidden unit, layer by layer, the unit of the original that it stands for, its sign, threshold and gain
+        (``activations.py``). `train` keeps to them. (4, 0) if that is not all that was added, as for skip connections
+        or a ReLU after the last layer; then `train` warns.
 
     Raises
     ------
@@ -91,12 +94,13 @@ class MLP:
         )
         self.dropout = check_number("dropout", dropout, lambda v: 0 <= v < 1, "a number in [0, 1)")
         self.sizes, self._params = sizes, params
+        self.ties: NDArray | None = None
         self.layers = layer_views(params, sizes)
         return self
 
     def __reduce__(self) -> tuple:
         """Pickle the parameters alone, and make new views of them; pickled views would be copies."""
-        make = partial(MLP.from_params, negative_slope=self.negative_slope, dropout=self.dropout)
+        make = partial(MLP.from_params, negative_slope=self.negative_slope, dropout=self.dropout, ties=self.ties)
         return make, (self.sizes, self.params)
 
     @property
@@ -110,7 +114,13 @@ class MLP:
 
     @classmethod
     def from_params(
-        cls, sizes: Sequence[int], params: NDArray, *, negative_slope: float = 0.0, dropout: float = 0.0
+        cls,
+        sizes: Sequence[int],
+        params: NDArray,
+        *,
+        negative_slope: float = 0.0,
+        dropout: float = 0.0,
+        ties: ArrayLike | None = None,
     ) -> "MLP":
         """The network whose parameters are this flat vector (P,) itself, not a copy of it."""
         sizes = check_sizes(sizes)
@@ -119,7 +129,14 @@ class MLP:
             raise TypeError(f"params is {params!r}: give an array of {count} floats, such as a snapshot")
         if params.shape != (count,) or params.dtype.kind != "f":
             raise ValueError(f"params is {params.shape} {params.dtype}: sizes {list(sizes)} need ({count},) floats")
-        return cls.__new__(cls)._set(sizes, params, negative_slope, dropout)
+        net = cls.__new__(cls)._set(sizes, params, negative_slope, dropout)
+        if ties is not None:
+            net.ties = np.array(ties, np.float64)
+            if net.ties.shape not in ((4, 0), (4, sum(sizes[1:-1]))):
+                raise ValueError(
+                    f"ties has shape {net.ties.shape}: give (4, {sum(sizes[1:-1])}), one for each hidden unit"
+                )
+        return net
 
     @classmethod
     def from_weights(
@@ -138,7 +155,7 @@ class MLP:
         Parameters
         ----------
         weights, biases : sequence of array_like
-            Arrays of any library. Or, without ``biases``, pairs (W, b).
+            Arrays of any library. Or, without ``biases``, pairs (W, b). A bias None is 0.
         negative_slope : float
             Of all activations; 0 is ReLU.
         transpose : bool
@@ -158,12 +175,15 @@ class MLP:
                 weights, biases = zip(*((W, b) for W, b in weights), strict=True)
             except (TypeError, ValueError) as error:
                 raise ValueError("biases are not given, and weights are no pairs (W, b): give both lists") from error
-        W, b = [as_array(w) for w in weights], [as_array(v) for v in biases]
+        W = [as_array(w) for w in weights]
         if check_flag("transpose", transpose):
             W = [w.T for w in W]
+        if len(W) == len(biases):
+            biases = [np.zeros(w.shape[:1], w.dtype) if v is None else v for w, v in zip(W, biases, strict=True)]
+        b = [as_array(v) for v in biases]
         return check_pairs(cls.from_params(*pack(W, b), negative_slope=negative_slope), check)
 
-    # networks of others: each is explained where it is read or written
+    # files, and networks of others: each is explained where it is read or written
     from_torch = classmethod(torch_modules.from_torch)
     from_safetensors = classmethod(text.from_safetensors)
     from_sklearn = classmethod(sklearn_models.from_sklearn)
@@ -172,6 +192,8 @@ class MLP:
     from_nnet = classmethod(nnet_files.from_nnet)
     from_json = classmethod(text.from_json)
     to_onnx = onnx_files.to_onnx
+    save = saved.save
+    load = classmethod(saved.load)
     to_json = text.to_json
     to_torch_state = text.to_torch_state
 
@@ -249,7 +271,8 @@ class MLP:
 
     def _on(self, params: NDArray) -> "MLP":
         """The same on these very parameters."""
-        return MLP.from_params(self.sizes, params, negative_slope=self.negative_slope, dropout=self.dropout)
+        slope, dropout = self.negative_slope, self.dropout
+        return MLP.from_params(self.sizes, params, negative_slope=slope, dropout=dropout, ties=self.ties)
 
     def astype(self, dtype: DTypeLike) -> "MLP":
         """A copy whose parameters are rounded to another dtype."""
@@ -265,28 +288,6 @@ class MLP:
         """
         params = devices.move(self.params, device)
         return self if params is self.params else self._on(params)
-
-    def save(self, path: str | Path) -> None:
-        """Write the network to this very path, in NumPy's npz format."""
-        with open(path, "wb") as file:
-            np.savez(
-                file,
-                sizes=self.sizes,
-                params=self.to("cpu").params,
-                negative_slope=self.negative_slope,
-                dropout=self.dropout,
-            )
-
-    @classmethod
-    def load(cls, path: str | Path) -> "MLP":
-        """Read a network that `save` wrote; ValueError if the file is something else."""
-        try:
-            with open(path, "rb") as raw, np.load(raw, allow_pickle=False) as file:
-                state = {key: file[key] for key in ("sizes", "params", "negative_slope", "dropout")}
-        except (BadZipFile, KeyError, ValueError, EOFError, TypeError, AttributeError) as error:
-            raise ValueError(f"{path} is not a network that MLP.save wrote") from error
-        settings = {key: float(state[key]) for key in ("negative_slope", "dropout")}
-        return cls.from_params(state["sizes"].tolist(), state["params"], **settings)
 
     def __repr__(self) -> str:
         where = "" if self.device == "cpu" else ", device='gpu'"

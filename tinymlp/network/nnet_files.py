@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from .activations import leaky
 from .checks import check_pairs
 from .graph import inputs
-from .rewrite import as_layers
+from .rewrite import as_network
 
 if TYPE_CHECKING:
     from .mlp import MLP
@@ -55,9 +55,10 @@ def from_nnet(cls: type["MLP"], path: str | Path, *, normalised: bool = True, ch
             means, ranges = next(rows), next(rows)
             vector = inputs(size)
             if normalised:
-                if len(means) < size + 1 or len(ranges) < size + 1 or not ranges[: size + 1].all():
+                if len(means) != size + 1 or len(ranges) != size + 1 or not ranges.all():
                     raise ValueError(
-                        f"its normalisation has {len(means)} means and {len(ranges)} ranges, not {size + 1}"
+                        f"its normalisation has {len(means)} means and {len(ranges)} ranges, not {size + 1}, none of "
+                        "the ranges 0: normalised=False reads the network without it"
                     )
                 vector = vector.plus(-means[:size]).times(1 / ranges[:size])
             for l, units in enumerate(sizes[1:]):
@@ -69,13 +70,12 @@ def from_nnet(cls: type["MLP"], path: str | Path, *, normalised: bool = True, ch
             if next(rows, None) is not None:
                 raise ValueError("it goes on after the last layer")
             if normalised:
-                vector = vector.times(ranges[size : size + 1]).plus(means[size : size + 1])
+                vector = vector.times(ranges[size:]).plus(means[size:])
         except StopIteration:
             raise ValueError(f"{path} is no whole .nnet file: it ends too early") from None
         except (ValueError, UnicodeDecodeError) as error:
             raise ValueError(f"{path} is no .nnet file: {error}") from error
-    weights, biases, _ = as_layers(vector)
-    return check_pairs(cls.from_weights(weights, biases), check)
+    return check_pairs(as_network(cls, vector), check)
 
 
 def _rows(file: Any, path: Any) -> Iterator[NDArray]:

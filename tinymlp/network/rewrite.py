@@ -9,6 +9,7 @@ passes it on as it is. An input x needs two, relu(x) - relu(-x).
 """
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +17,10 @@ from numpy.typing import NDArray
 from .activations import IDENTITY, Activation, leaky
 from .graph import Block, Vector
 
-__all__ = ["as_layers"]
+if TYPE_CHECKING:
+    from .mlp import MLP
+
+__all__ = ["as_layers", "as_network"]
 
 MOST_UNITS = 20_000  # in one layer: skip connections widen every layer that they pass
 PLAIN = leaky(0.0)
@@ -46,6 +50,12 @@ class Units:
     def __len__(self) -> int:
         return len(self.unit)
 
+    @property
+    def plain(self) -> bool:
+        """Whether each is simply a unit."""
+        same = (self.unit == np.arange(len(self))).all() and (self.sign == 1).all() and (self.gain == 1).all()
+        return bool(same and not self.threshold.any())
+
     def rows(self, W: NDArray, b: NDArray) -> tuple[NDArray, NDArray]:
         """What these ReLUs are applied to, for z = W a + b."""
         W, b = W[self.unit], b[self.unit]
@@ -59,8 +69,16 @@ class Units:
         return M if (self.gain == 1).all() else M.astype(np.float64) * self.gain
 
 
-def as_layers(output: Vector) -> tuple[list[NDArray], list[NDArray], float]:
-    """Weights (out, in) and biases (out,) of each layer, and the negative slope.
+def as_network(cls: type["MLP"], output: Vector) -> "MLP":
+    """The network that computes a vector; errors as for `as_layers`."""
+    weights, biases, slope, ties = as_layers(output)
+    net = cls.from_weights(weights, biases, negative_slope=slope)
+    net.ties = ties
+    return net
+
+
+def as_layers(output: Vector) -> tuple[list[NDArray], list[NDArray], float, NDArray | None]:
+    """Weights (out, in) and biases (out,) of each layer, the negative slope, and `MLP.ties`.
 
     Raises
     ------
@@ -78,7 +96,7 @@ def as_layers(output: Vector) -> tuple[list[NDArray], list[NDArray], float]:
     else:
         units = {b: Units.of(PLAIN, b.size) for b in hidden}
 
-    weights, biases = [], []
+    weights, biases, layouts = [], [], []
     before = [(block, Units.of(PLAIN, block.size)) for block in last if not block.depth]  # the inputs
     for depth in range(1, 1 + max((block.depth for block in hidden), default=0)):
         rows, layout = [], []
@@ -97,8 +115,23 @@ def as_layers(output: Vector) -> tuple[list[NDArray], list[NDArray], float]:
                 f"skip connections would make layer {depth - 1} {len(biases[-1])} units wide, more than {MOST_UNITS}"
             )
         before = layout
+        layouts.append(layout)
     W, b = _affine(output, before)
-    return [*weights, W], [*biases, b], slope
+    vectors = [v for v in (output, *(block.before for block in hidden)) if v]
+    matrices = [M for v in vectors for M in v.parts.values()]
+    if all(a is None for a in (*matrices, *(v.constant for v in vectors))):  # no weight says what the dtype is
+        W = W.astype(np.float64)
+    return [*weights, W], [*biases, b], slope, _ties(layouts, all(M is not None for M in matrices))
+
+
+def _ties(layouts: list[list[tuple[Block, Units]]], linear: bool) -> NDArray | None:
+    """What each ReLU stands for, as `MLP.ties` has it; (4, 0) if not every layer is linear in the original."""
+    if not linear or any(len(layout) > 1 for layout in layouts):
+        return np.zeros((4, 0))  # weights that are one may stand in several columns, or within sums, or be no weights
+    units = [u for layout in layouts for _, u in layout]
+    if all(u.plain for u in units):
+        return None
+    return np.concatenate([[u.unit, u.sign, u.threshold, u.gain] for u in units], axis=1).astype(np.float64)
 
 
 def _last_uses(output: Vector) -> dict[Block, int]:

@@ -7,14 +7,16 @@ import numpy as np
 
 from .activations import find_output, leaky, warn_outputs
 from .arrays import as_array
-from .checks import check_pairs
+from .checks import check_pairs, compare
 from .graph import Vector, inputs
-from .rewrite import as_layers
+from .rewrite import as_network
 
 if TYPE_CHECKING:
     from .mlp import MLP
 
 __all__ = ["from_sklearn"]
+
+OTHER = "perhaps one of its estimators has methods of its own; give check=(x, y) to see"
 
 Step = Callable[[Vector], Vector]
 
@@ -27,7 +29,8 @@ def from_sklearn(cls: type["MLP"], model: Any, *, check: Any = None) -> "MLP":
     model : MLPRegressor or MLPClassifier, with activation "relu"
         Or one in a Pipeline after StandardScaler or MinMaxScaler, in a TransformedTargetRegressor with one of these, in
         a GridSearchCV or RandomizedSearchCV, or several of them. Scalers are folded into the first and the last layer,
-        in float64; so the network takes and gives what the model does.
+        in float64; so the network takes and gives what the model does. What a regressor predicts at random inputs is
+        compared with the network's values.
     check : (x, y), optional
         An input and what the network gives there: ValueError unless this network gives y for x, to a thousandth.
 
@@ -39,7 +42,8 @@ def from_sklearn(cls: type["MLP"], model: Any, *, check: Any = None) -> "MLP":
     Raises
     ------
     ValueError
-        If the model is not fitted, or holds an estimator that is no such network; the message names it.
+        If the model is not fitted, or holds an estimator that is no such network (the message names it), or predicts
+        other values.
 
     Warns
     -----
@@ -47,27 +51,36 @@ def from_sklearn(cls: type["MLP"], model: Any, *, check: Any = None) -> "MLP":
         If the outputs are those before an output activation: of a classifier before softmax, or, for two classes, the
         one whose sign decides; of loss="poisson" the logarithm of what the model predicts.
     """
-    steps, size = _read(model)
+    steps, size, last = _read(model)
     vector = inputs(size)
     for step in steps:
         vector = step(vector)
-    weights, biases, slope = as_layers(vector)
-    return check_pairs(cls.from_weights(weights, biases, negative_slope=slope), check)
+    net = as_network(cls, vector)
+    if last:
+        warn_outputs(last)
+    if hasattr(model, "predict") and not hasattr(model, "classes_"):
+        compare(net, model.predict, float(np.finfo(np.float32).eps), find_output(last) if last else None, OTHER)
+    return check_pairs(net, check)
 
 
-def _read(model: Any) -> tuple[list[Step], int]:
-    """What a model does to its inputs, step by step, and how many these are."""
+def _read(model: Any) -> tuple[list[Step], int, str | None]:
+    """What a model does to its inputs, step by step, how many these are, and the activation that is left out."""
     name = type(model).__name__
     if hasattr(model, "best_estimator_"):  # GridSearchCV and its kin
         return _read(model.best_estimator_)
     if hasattr(model, "regressor_"):  # TransformedTargetRegressor
-        steps, size = _read(model.regressor_)
-        return [*steps, *_scaler(model.transformer_, inverse=True)], size
+        steps, size, last = _read(model.regressor_)
+        after = _scaler(model.transformer_, inverse=True)
+        if last and after:
+            raise ValueError(f"model scales what comes after {last}, so no scaler can be folded: give model.regressor_")
+        return [*steps, *after], size, last
     if hasattr(model, "steps"):  # Pipeline
         before = [step for _, scaler in model.steps[:-1] for step in _scaler(scaler)]
-        steps, size = _read(model.steps[-1][1])
-        return [*before, *steps], size
+        steps, size, last = _read(model.steps[-1][1])
+        return [*before, *steps], size, last
     if not hasattr(model, "coefs_"):
+        if hasattr(model, "estimators_"):
+            raise ValueError(f"model holds a {name}, which has several models: give one of its estimators_")
         if hasattr(model, "estimator") or hasattr(model, "regressor") or hasattr(model, "activation"):
             raise ValueError(f"model holds a {name} that is not fitted: call fit first (GridSearchCV with refit=True)")
         raise ValueError(
@@ -84,11 +97,9 @@ def _read(model: Any) -> tuple[list[Step], int]:
         return vector.linear(*layers[-1])
 
     last = getattr(model, "out_activation_", "identity")
-    if last != "identity":
-        if find_output(last) is None:
-            raise ValueError(f"model has the output activation {last!r}: give one with 'identity'")
-        warn_outputs(last)
-    return [network], layers[0][0].shape[1]
+    if last != "identity" and find_output(last) is None:
+        raise ValueError(f"model has the output activation {last!r}: give one with 'identity'")
+    return [network], layers[0][0].shape[1], None if last == "identity" else last
 
 
 def _scaler(scaler: Any, inverse: bool = False) -> list[Step]:
@@ -102,7 +113,7 @@ def _scaler(scaler: Any, inverse: bool = False) -> list[Step]:
         steps = [_scaler(step, inverse) for _, step in scaler.steps]
         return [step for group in (steps[::-1] if inverse else steps) for step in group]
     if name == "StandardScaler" and hasattr(scaler, "scale_"):
-        mean = np.zeros(1) if scaler.mean_ is None else np.asarray(scaler.mean_, np.float64)
+        mean = np.asarray(scaler.mean_, np.float64) if scaler.with_mean else np.zeros(1)  # it keeps one all the same
         size = np.ones(1) if scaler.scale_ is None else np.asarray(scaler.scale_, np.float64)
         if inverse:
             return [lambda v: v.times(size).plus(mean)]

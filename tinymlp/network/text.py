@@ -42,6 +42,8 @@ def to_json(net: "MLP") -> str:
         "weights": [W.tolist() for W in net.weights],
         "biases": [b.tolist() for b in net.biases],
     }
+    if net.ties is not None:
+        state["ties"] = net.ties.tolist()
     return json.dumps(state)
 
 
@@ -52,13 +54,16 @@ def from_json(cls: type["MLP"], text: str) -> "MLP":
         if not isinstance(state, dict):
             raise ValueError(f"it is a {type(state).__name__}")
         dtype = np.dtype(state["dtype"])
-        net = cls.from_weights(*([np.array(a, dtype) for a in state[key]] for key in ("weights", "biases")))
+        with np.errstate(over="ignore"):
+            net = cls.from_weights(*([np.array(a, dtype) for a in state[key]] for key in ("weights", "biases")))
+        if dtype.kind != "f" or not np.isfinite(net.params).all():
+            raise ValueError(f"it has numbers that {dtype} has not")
         settings = {key: float(state[key]) for key in ("negative_slope", "dropout")}
         if list(net.sizes) != state["sizes"]:
             raise ValueError(f"sizes are {state['sizes']}, but the weights have {list(net.sizes)}")
+        return cls.from_params(net.sizes, net.params, **settings, ties=state.get("ties"))
     except (KeyError, ValueError, TypeError) as error:
         raise ValueError(f"text is not a network that to_json wrote: {error}") from error
-    return cls.from_params(net.sizes, net.params, **settings)
 
 
 def to_torch_state(net: "MLP") -> dict[str, NDArray]:

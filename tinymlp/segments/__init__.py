@@ -8,6 +8,7 @@ integers         the same with nothing rounded; which units are equal
 find_regions     find_regions(): Regions, proven by this ladder
 labels           which boundaries are breakpoints, and why the others are not
 piecewise        PiecewiseLinear: the network as a function object
+exact_values     its true values at edges, where float64 leaves a doubt
 extract          extract_segments(), extract_outputs(): of one network, or of many at once
 argmax           argmax_changes(), argmin_changes(), sign_changes(): where another output wins
 dead             dead_units(): what is off, and why a network gives one value for all x

@@ -86,7 +86,7 @@ nothing of x gets through it.
     regions = outputs[0].regions
     states = regions.states
     units = [(l, int(u)) for l, on in enumerate(states) for u in np.flatnonzero((on <= 0).all(axis=1))]
-    constant = all(len(f) == 1 and not f.slopes.any() for f in outputs)
+    constant = all(f.is_constant() for f in outputs)
     cause: Literal["dead layer", "no path", "cancelled"] | None = None
     where = None
     if constant:

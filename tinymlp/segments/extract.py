@@ -200,6 +200,8 @@ class _Rows:
     visible: NDArray  # (N,), bool; all others are unheard
     doubtful: NDArray  # (K,), bool: rounding could have decided something
     undecided: NDArray  # (K,), bool: a label could be another
+    params: NDArray  # (K, P), nobody else's
+    like: MLP
 
     @property
     def width(self) -> int:
@@ -219,9 +221,11 @@ class _Rows:
         starts = self.starts(k)[:-1]
         first, inner = starts[np.append(True, self.visible[starts[1:]])], starts[1:]
         labels = np.where(self.visible[inner], "visible", "unheard")
-        lines = self.found.lines[0, first]
+        lines, line = self.found.lines[0, first], on_line(self.like.with_params(self.params[k]))
         changes, errors = self.changes[inner], self.change_errors[inner]
-        return PiecewiseLinear(lines.real.copy(), lines.imag.copy(), self.read(k), True, changes, errors, labels)
+        return PiecewiseLinear(
+            lines.real.copy(), lines.imag.copy(), self.read(k), True, changes, errors, labels, line, 0
+        )
 
     def table(self) -> NDArray:
         """The segments of networks of which all is known, (6, n): network, number, x, jump there, slope, intercept."""
@@ -317,4 +321,5 @@ def _walk_rows(params: NDArray, like: MLP, start: NDArray, interval: Interval, m
             heard[1:] |= ((states[:, 1:] != states[:, :-1]) & hears[:, 1:]).any(axis=0)
         undecided = (hidden & devices.move(heard, "cpu")).reshape(K, -1).any(axis=1)
     kept = [Layer(devices.move(l.on, "cpu"), None, devices.move(l.parent, "cpu")) for l in passed]
-    return _Rows(found, kept, regions, changes, change_errors, visible, doubtful, undecided)
+    own = devices.move(params, "cpu").copy()
+    return _Rows(found, kept, regions, changes, change_errors, visible, doubtful, undecided, own, like)

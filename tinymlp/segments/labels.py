@@ -62,10 +62,11 @@ def label_boundaries(
         raise OverflowError(TOO_LARGE)
     labels = np.where(visible, "visible", np.where(open_, "cancelled", "unheard"))
     answers = []
+    line = Line(line.net.copy(), line.origin, line.direction)  # the network may go on learning
     for output, row in enumerate(visible):
         lines = regions.lines[output, np.append(True, row)]
         ends = changes[output], change_errors[output], labels[output]
-        answers.append(PiecewiseLinear(lines.real.copy(), lines.imag.copy(), regions, True, *ends))
+        answers.append(PiecewiseLinear(lines.real.copy(), lines.imag.copy(), regions, True, *ends, line, output))
     return answers
 
 

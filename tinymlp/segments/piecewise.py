@@ -11,6 +11,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..interval import Interval, check_interval, takes_interval
+from ..network.line import Line
+from .exact_values import exact_values, rounded_values
 from .find_regions import Regions
 
 __all__ = ["Boundary", "Extremum", "Label", "PiecewiseLinear", "Segment"]
@@ -108,6 +110,8 @@ class PiecewiseLinear:
     _changes: NDArray  # (boundaries,): the jump of each
     _change_errors: NDArray  # (boundaries,)
     _labels: NDArray  # (boundaries,), str
+    _line: Line  # what it was made of; nobody else may change it
+    _output: int
 
     @property
     def interval(self) -> Interval:
@@ -161,11 +165,22 @@ class PiecewiseLinear:
         start, stop = self.interval
         return np.array([start, *self.breakpoints, stop])
 
-    def _heights(self) -> NDArray:
-        """The values at these ends; a flat segment has its own height at both of its ends, whatever rounding does."""
-        y, flat = self(self._ends()), self.slopes == 0
-        y[:-1][flat] = y[1:][flat] = self.intercepts[flat]
-        return y
+    @cached_property
+    def _end_edges(self) -> NDArray:
+        """Which edges of the regions these ends are."""
+        return np.concatenate([[0], 1 + np.flatnonzero(self._is_breakpoint), [len(self._labels) + 1]])
+
+    @cached_property
+    def _heights(self) -> tuple[NDArray, NDArray]:
+        """The values at these ends, and bounds on their errors."""
+        return rounded_values(self.regions, self._output, self._end_edges)
+
+    def _exactly(self, which: NDArray) -> list[Fraction | float]:
+        """The true values at some of these ends; if they are not certified, those of float64."""
+        values = (
+            exact_values(self._line, self.regions, self._output, self._end_edges[which]) if self.certified else None
+        )
+        return self._heights[0][which].tolist() if values is None else values
 
     def __call__(self, x: ArrayLike) -> NDArray:
         """f(x) for x of any shape inside the interval; float64. ValueError if some x lies outside."""
@@ -220,6 +235,8 @@ class PiecewiseLinear:
             self._changes[inside],
             self._change_errors[inside],
             self._labels[inside],
+            self._line,
+            self._output,
         )
 
     @takes_interval
@@ -235,31 +252,69 @@ class PiecewiseLinear:
     def solve(self, y: float) -> NDArray:
         """Every x with f(x) = y, float64, in increasing order; of a segment at height y throughout, its two ends.
 
-        A segment has a solution inside if f - y, computed in float64, has opposite signs at its two ends. So a
-        solution that only touches y may be found or not, as rounding goes.
+        None is missed, and none invented: an end or a breakpoint solves it if its true value is y, rounded to float64,
+        and a segment has a solution inside if the true values at its two ends are on either side of y, and neither is
+        y. So ``f.solve(f.maximum().y)`` is where the maximum is. Where float64 leaves a doubt, rational numbers decide;
+        not after a clip that is not certified.
+
+        >>> from tinymlp import MLP, extract_segments
+        >>> tenths = MLP.from_weights([[[0.1], [0.1]], [[0.3, -0.6]]], [[0.1, -0.2], [0.7]])
+        >>> f = extract_segments(tenths, (-5, 5))
+        >>> f.maximum(), f.solve(f.maximum().y).tolist()
+        (Extremum(x=2.0, y=0.7899999999999999), [2.0])
         """
         y = float(y)
         if not np.isfinite(y):
             raise ValueError(f"y is {y}: give a finite number")
-        ends, heights = self._ends(), self._heights()
+        ends, (heights, bounds) = self._ends(), self._heights
+        with np.errstate(invalid="ignore"):
+            doubtful = np.flatnonzero(~(np.abs(heights - y) > bounds))
+        if len(doubtful):
+            heights = heights.copy()
+            heights[doubtful] = [float(value) for value in self._exactly(doubtful)]
         above = np.sign(heights - y)
+        flat = np.flatnonzero((self.slopes == 0) & (self.intercepts == y))  # a height that was handed out as y
+        above[flat] = above[flat + 1] = 0
         k = np.flatnonzero(above[:-1] * above[1:] < 0)  # segments that cross y
         crossings = np.clip((y - self.intercepts[k]) / self.slopes[k], ends[k], ends[k + 1])
         return np.sort(np.concatenate([ends[above == 0], crossings]))
 
     def minimum(self) -> Extremum:
-        """The least value, and the leftmost end or breakpoint that has it, a finite one if there is one."""
+        """The least value, and the leftmost end or breakpoint that has it, a finite one if there is one.
+
+        Which one it is is exact, as in `solve`, and y is the float64 nearest to the true value.
+        """
         return self._extremum(-1)
 
     def maximum(self) -> Extremum:
-        """The greatest value, and the leftmost end or breakpoint that has it, a finite one if there is one."""
+        """The greatest value, and the leftmost end or breakpoint that has it, as for `minimum`."""
         return self._extremum(1)
 
+    def is_constant(self) -> bool:
+        """Whether f is one value on the whole interval; exact, as `solve` is.
+
+        >>> from tinymlp import MLP, extract_segments
+        >>> twins = MLP.from_weights([[[0.1], [0.1]], [[0.7, -0.7]]], [[0.3, 0.3], [2]])
+        >>> extract_segments(twins).is_constant()
+        True
+        """
+        if len(self) > 1:
+            return False
+        if self.certified and abs(self.slopes[0]) > self.regions.line_errors[self._output, 0].real:
+            return False
+        start, stop = self._exactly(np.array([0, 1]))
+        return start == stop
+
     def _extremum(self, sign: int) -> Extremum:
-        x, y = self._ends(), self._heights()
-        best = np.flatnonzero(sign * y == (sign * y).max())
-        k = min(best, key=lambda k: (np.isinf(x[k]), x[k]))
-        return Extremum(float(x[k]), float(y[k]))
+        x, (heights, bounds) = self._ends(), self._heights
+        with np.errstate(invalid="ignore"):
+            least = np.where(np.isinf(bounds), -np.inf, sign * heights - bounds).max()
+            near = np.flatnonzero(~(sign * heights + bounds < least))
+        values = self._exactly(near)
+        best = max(sign * value for value in values)
+        at = [k for k, value in zip(near.tolist(), values, strict=True) if sign * value == best]
+        k = min(at, key=lambda k: (np.isinf(x[k]), x[k]))
+        return Extremum(float(x[k]), float(sign * best))
 
     def to_dict(self) -> dict:
         """All of it in lists, numbers and strings, for JSON: None for an infinite end, fractions as "n/d"."""

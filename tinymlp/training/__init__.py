@@ -4,6 +4,7 @@ backprop            forward and backward, by hand
 optim               Adam, SGD
 gradients           what a step needs: the losses and their gradients, from samples or from segments, in batches
 hold_fixed          parameters that do not learn
+hold_ties           rewritten activations that learn as what they were
 step_by_step        one optimizer step after the other
 fused               whole runs of epochs in one launch on a GPU
 history             History, and the Recorder that writes it

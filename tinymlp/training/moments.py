@@ -55,7 +55,8 @@ class Moments:
     Attributes
     ----------
     interval : (start, stop)
-        From the first x to the next number after the last, so that no sample lies at the stop. Of a function, as given.
+        From a little before the first x to a little after the last, so that no sample lies at an end: 2^-30 of the
+        largest of them. Of a function, as given.
     weight : int
         The number of samples; 1 for a function, of which means over the interval are kept.
     outputs : int
@@ -211,5 +212,11 @@ class Moments:
 
 
 def _ends(x: NDArray) -> tuple[float, float]:
-    """The first of sorted numbers, and the next number after the last."""
-    return float(x[0]), float(np.nextafter(float(x[-1]), np.inf))
+    """Numbers before the first and after the last of sorted ones, between which no others lie that are samples.
+
+    Far enough that a unit that switches on the first or the last is seen to switch there, whatever rounding does.
+    """
+    first, last = float(x[0]), float(x[-1])
+    margin = 2.0**-30 * max(abs(first), abs(last))
+    before, after = (float(np.nextafter(end, far)) for end, far in ((first, -np.inf), (last, np.inf)))
+    return min(before, first - margin), max(after, last + margin)

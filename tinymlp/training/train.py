@@ -1,5 +1,6 @@
 """train(): epochs over batches."""
 
+import warnings
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import nullcontext
 from math import inf
@@ -7,9 +8,10 @@ from numbers import Integral
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from tqdm import tqdm
 
+from .. import devices
 from ..arguments import check_flag, check_number, generator
 from ..data import Dataset
 from ..devices import blas_threads
@@ -19,6 +21,7 @@ from .fused import FusedTraining, why_not_fused
 from .gradients import SampleGradients, SegmentGradients
 from .history import History, Recorder
 from .hold_fixed import HoldFixed, find_fixed
+from .hold_ties import HoldTies, find_ties
 from .moments import Moments
 from .optim import Adam, Optimizer
 from .step_by_step import StepByStep
@@ -113,10 +116,15 @@ def train(
     Notes
     -----
     At a sample exactly on a boundary of the network the loss has no gradient, only one from either side. On a Dataset a
-    unit that is 0 there counts as off, whichever side that is. On Moments the sample belongs to the region on its
-    right, and one that a boundary, whose position is rounded to float64, is rounded past to that on the other side. The
-    loss is the same in all cases, and each sample counts once; but steps differ, and so do the networks that the two
-    ways arrive at.
+    unit counts as on where W a + b, in the network's dtype, is greater than 0; so it is off on its boundary, whichever
+    side that is. On Moments a sample counts as right of every boundary whose position, rounded to float64, is not
+    greater than it: so one on a boundary sees its right side, the last of all as well, and one that a boundary is
+    rounded past counts on the other side than it should. The loss is the same in all cases, and each sample counts
+    once; but steps differ, and so do the networks that the two ways arrive at.
+
+    A network that was read from elsewhere, with activations that were rewritten as ReLUs (`MLP.ties`), learns as the
+    original would, but that its slopes and ends stay: the ReLUs of one unit learn as one. Where that cannot be held, as
+    with skip connections, a warning says so.
 
     Raises
     ------
@@ -152,9 +160,7 @@ def train(
         rngs = [generator("seed", 0 if seed is None else seed)]  # of all networks
     else:
         rngs = [generator(f"seeds[{k}]", one) for k, one in enumerate(seeds)]
-    chosen = optimizer or _adam(net, lr)
-    if fixed is not None:
-        chosen = HoldFixed(chosen, fixed)
+    chosen = _hold(net, optimizer or _adam(net, lr), fixed)
     training = _choose(net, data, chosen, batch_size, shuffle, loss, delta, rngs, fused)
 
     recorder = Recorder(net, training, wanted, batch_size)
@@ -173,6 +179,25 @@ def train(
             return recorder.history()
     except KeyboardInterrupt:
         raise recorder.interrupted() from None
+
+
+def _hold(net: MLP | Ensemble, optimizer: Optimizer, fixed: NDArray | None) -> Optimizer:
+    """The optimizer, held to what is fixed, and to ties between parameters."""
+    ties = None
+    if isinstance(net, MLP) and net.ties is not None:
+        ties = find_ties(net)
+        if ties is None:
+            warnings.warn(
+                "net has layers or ReLUs that were added when activations or skip connections were rewritten; these "
+                "learn, too, and make another kind of network of it: train it where it comes from, or give mask=",
+                UserWarning,
+                stacklevel=3,
+            )
+    if fixed is not None:
+        if ties is not None:
+            fixed = devices.move(ties.spread(devices.move(fixed, "cpu")), net.device)
+        optimizer = HoldFixed(optimizer, fixed)
+    return optimizer if ties is None else HoldTies(optimizer, ties)
 
 
 def _adam(net: MLP | Ensemble, lr: float | Sequence[float] | None) -> Adam:
