@@ -10,7 +10,6 @@ Every parameter of a network lies in one flat vector, ``net.params``. Layer l ow
 
 from collections.abc import Sequence
 from functools import partial
-from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zipfile import BadZipFile
@@ -20,6 +19,8 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from .. import devices
 from ..arguments import check_flag, check_number, generator
+from ..system.files import writing
+from ..system.memory import check_memory
 from . import keras_models, nnet_files, onnx_files, sklearn_models, text, torch_modules
 from .arrays import as_array
 from .checks import check_pairs
@@ -60,7 +61,8 @@ class MLP:
     Raises
     ------
     ValueError
-        If sizes are not positive integers, or a slope, dropout, dtype or device is out of range.
+        If sizes are not positive integers or need more memory than there is, or if a slope, dropout, dtype or device
+        is out of range.
     RuntimeError
         If device is "gpu" and there is none, or no CuPy; it says what to install.
     """
@@ -79,11 +81,12 @@ class MLP:
         if np.dtype(dtype).kind != "f":
             raise ValueError(f"dtype is {np.dtype(dtype)}: give a float dtype")
         rng = generator("seed", seed)
-        draws = [
-            rng.uniform(-1 / np.sqrt(inputs), 1 / np.sqrt(inputs), outputs * (inputs + 1))
-            for inputs, outputs in pairwise(sizes)
-        ]
-        self._set(sizes, devices.move(np.concatenate(draws).astype(dtype), device), negative_slope, dropout)
+        count = count_parameters(sizes)
+        check_memory("sizes", list(sizes), np.dtype(dtype).itemsize * count)
+        params = np.empty(count, dtype)
+        for layer, inputs in zip(layer_views(params, sizes), sizes, strict=False):
+            layer[...] = rng.uniform(-1 / np.sqrt(inputs), 1 / np.sqrt(inputs), layer.shape)
+        self._set(sizes, devices.move(params, device), negative_slope, dropout)
 
     def _set(self, sizes: tuple[int, ...], params: NDArray, negative_slope: float, dropout: float) -> "MLP":
         self.negative_slope = check_number(
@@ -267,8 +270,8 @@ class MLP:
         return self if params is self.params else self._on(params)
 
     def save(self, path: str | Path) -> None:
-        """Write the network to this very path, in NumPy's npz format."""
-        with open(path, "wb") as file:
+        """Write the network to this very path, in NumPy's npz format: all of it, or the file stays as it was."""
+        with writing(path) as file:
             np.savez(
                 file,
                 sizes=self.sizes,
