@@ -1,6 +1,5 @@
 """What cannot fit is refused at once, by its number."""
 
-import resource
 import subprocess
 import sys
 import tracemalloc
@@ -51,6 +50,7 @@ def test_limits_of_this_process_count():
     """Catches: ulimit -v ignored; a limit that refuses what is there."""
     built_in = memory_limit()
     assert 2**28 < built_in < float("inf")
+    resource = pytest.importorskip("resource")
     code = "from tinymlp.system.memory import memory_limit; print(memory_limit())"
     limit = lambda: resource.setrlimit(resource.RLIMIT_AS, (2 * 10**9, 2 * 10**9))  # noqa: E731
     out = subprocess.run([sys.executable, "-c", code], preexec_fn=limit, capture_output=True, text=True, check=True)

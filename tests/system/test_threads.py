@@ -126,3 +126,12 @@ def test_a_fork_while_a_network_trains():
         with ProcessPoolExecutor(1, multiprocessing.get_context("fork")) as pool:
             assert pool.submit(in_child, 0).result(30) == ({2}, {1}, {2})
     assert threads() == {2}
+
+
+def test_a_process_that_starts_afresh():
+    """Catches: a worker that stays at one thread after its first narrow network."""
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
+        pool.submit(sample, "sine", n=9).result(60)  # which loads NumPy, and BLAS
+        before = pool.submit(threadpool_info).result(60)
+        pool.submit(train, MLP([1, 5, 1]), DATA, 2).result(60)
+        assert pool.submit(threadpool_info).result(60) == before != []

@@ -165,7 +165,7 @@ def train(
             while recorder.epoch < epochs:
                 with blas_threads(max(net.sizes)) as turn, np.errstate(all="ignore"):
                     going = True
-                    while going:
+                    while going:  # until a callback may look, or a network that needs other threads waits
                         stop = recorder.epoch + 1 if callback else next(s for s in stops if s > recorder.epoch)
                         count = min(stop - recorder.epoch, training.most)
                         recorder.add(training.epochs(count))
