@@ -15,8 +15,8 @@ from tinymlp.system.memory import check_memory, memory_limit
 @pytest.mark.parametrize(
     ("make", "said"),
     [
-        (lambda: MLP([1, 10**9, 1]), r"sizes is \[1, 1000000000, 1\]: that needs about 12 GB"),
-        (lambda: MLP([1, 10**6, 10**6, 1]), r"sizes is .*: that needs about 4,000 GB of memory"),
+        (lambda: MLP([1, 10**9, 1]), r"sizes is \[1, 1000000000, 1\]: that needs about 28 GB"),
+        (lambda: MLP([1, 10**6, 10**6, 1]), r"sizes is .*: that needs about 12,000 GB of memory"),
         (lambda: Ensemble([1, 10, 1], range(10**12)), "seeds is range.*: that needs about 248,000 GB"),
         (lambda: sample("sine", n=10**13), "n is 10000000000000: that needs about 400,000 GB"),
         (lambda: detect_segments(MLP([1, 1]), (0, 1), points=10**13), "points is 10000000000000: that needs"),

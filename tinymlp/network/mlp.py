@@ -10,6 +10,7 @@ Every parameter of a network lies in one flat vector, ``net.params``. Layer l ow
 
 from collections.abc import Sequence
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zipfile import BadZipFile
@@ -82,7 +83,8 @@ class MLP:
             raise ValueError(f"dtype is {np.dtype(dtype)}: give a float dtype")
         rng = generator("seed", seed)
         count = count_parameters(sizes)
-        check_memory("sizes", list(sizes), np.dtype(dtype).itemsize * count)
+        largest = max(count_parameters(pair) for pair in pairwise(sizes))  # a layer is drawn in float64
+        check_memory("sizes", list(sizes), np.dtype(dtype).itemsize * count + 8 * largest)
         params = np.empty(count, dtype)
         for layer, inputs in zip(layer_views(params, sizes), sizes, strict=False):
             layer[...] = rng.uniform(-1 / np.sqrt(inputs), 1 / np.sqrt(inputs), layer.shape)
