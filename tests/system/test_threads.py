@@ -50,6 +50,13 @@ def test_the_last_of_many_gives_back():
         assert threads() == {2}
 
 
+def test_foreign_code_is_not_limited():
+    """Catches: a callback whose own products run on one thread, because the network that it looks at is narrow."""
+    watching, seen = Watching(), []
+    train(MLP([1, 5, 1]), DATA, 2, optimizer=watching, callback=lambda *_: seen.append(threads()))
+    assert (watching.seen, seen) == ({1}, [{2}, {2}])
+
+
 def test_an_error_gives_back():
     """Catches: a limit that stays because training stopped."""
 
