@@ -4,7 +4,7 @@ BIN = .venv/bin
 
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL = help
-.PHONY: help article test fuzz kernels examples lint package dev clean
+.PHONY: help article test fuzz soak kernels examples lint package dev clean
 
 help: ## tell what there is
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -17,6 +17,9 @@ test: .venv/installed-test ## run the tests, on all processors
 
 fuzz: .venv/installed-test ## hold 20,000 networks of every kind against integers alone
 	PYTHONPATH=tests $(BIN)/python tests/segments/fuzz.py --count 20000
+
+soak: .venv/installed ## kill a study, damage its files and fill its disk, again and again; some minutes
+	$(BIN)/python tests/soak.py
 
 kernels: .venv/installed-kernels ## test the CUDA sources without a GPU: on the CPU, and by NVIDIA's compiler
 	$(BIN)/python -m pytest tests/gpu -m "not gpu" --require-compilers -n auto

@@ -38,6 +38,7 @@ from train_cpu import TOLERANCE, data_of, expected_losses
 
 from tinymlp import MLP, Ensemble, devices
 from tinymlp.gpu import train_kernel
+from tinymlp.system.files import write_text
 
 CHECKED = 5  # epochs, of ten steps each, whose losses are compared
 NETWORKS = {"gpu": [132, 264, 528, 1056], "cpu": [2, 4]}  # of an ensemble; an H100 has 132 multiprocessors
@@ -181,9 +182,9 @@ def write(machine: list[str], results: dict[str, list[dict]], widths: list[int],
         for kind, found in results.items():
             found += [one for one in before[kind] if one["width"] not in widths]
             found.sort(key=lambda one: one["width"])
-    path.write_text(json.dumps({"machine": machine, **results}, indent=1), "utf-8")
+    write_text(path, json.dumps({"machine": machine, **results}, indent=1))
     text = report(machine, results, networks)
-    path.with_suffix(".md").write_text(f"# Training on a GPU\n\n`python benchmarks/gpu.py`\n\n{text}\n", "utf-8")
+    write_text(path.with_suffix(".md"), f"# Training on a GPU\n\n`python benchmarks/gpu.py`\n\n{text}\n")
     print(f"\nwrote {path} and {path.with_suffix('.md').name}")
 
 

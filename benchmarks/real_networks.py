@@ -28,6 +28,7 @@ from tinymlp.segments.integers import find_equal_units
 from tinymlp.segments.reach_bounds import ReachBounds
 from tinymlp.segments.rounding import RunningBounds
 from tinymlp.segments.walk import Float64, walk
+from tinymlp.system.files import check_target, write_text
 
 NAMES = ["file", "sizes", "boundaries", "segments", "float ms", "certified ms", "outputs ms"]
 NAMES += ["reach", "running", "equal units", "double-double", "samples", "regioncam"]
@@ -129,6 +130,8 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--out", type=Path, help="write the table here, too")
     args = parser.parse_args()
+    if args.out:
+        check_target(args.out)  # before the work, not after
     paths = sorted(p for p in args.folder.iterdir() if p.suffix in (".onnx", ".nnet", ".npz"))
     if not paths:
         raise SystemExit(f"{args.folder} holds no .onnx, .nnet or .npz")
@@ -142,7 +145,7 @@ def main() -> None:
     if args.out:
         what = __doc__.split("\n\n", 1)[1].strip()
         text = ["# Real networks along a line", what, describe(), "\n".join(table)]
-        args.out.write_text("\n\n".join(text) + "\n", "utf-8")
+        write_text(args.out, "\n\n".join(text) + "\n")
 
 
 if __name__ == "__main__":

@@ -17,7 +17,8 @@ from machine import describe
 from matplotlib.figure import Figure
 from threadpoolctl import threadpool_limits
 
-from tinymlp import MLP, find_regions
+from tinymlp import MLP, find_regions, plot
+from tinymlp.system.files import check_folder, check_target
 
 WIDTHS, DEPTHS = (10, 30, 100, 300), (1, 2, 3, 4, 5)
 NETWORKS = {10: 1500, 30: 400, 100: 100, 300: 30}  # of each width: the standard error should be 0.006 or less
@@ -43,6 +44,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--figure", type=Path, default=Path("benchmarks/results/region_counts.png"))
     args = parser.parse_args()
+    check_folder(args.figure.parent)
+    check_target(args.figure)  # before the work, not after
     print(f"{describe()}\n")
     print("(regions - 1) / units on the whole line, certified\n")
     print("| initialization | widths | networks | mean | standard error | least | most | log10 of the bound |")
@@ -80,8 +83,7 @@ def main() -> None:
         ax.set_title(draw.__doc__.strip().rstrip(".").split(":")[0], fontsize=9)
     panels[0].set_ylabel("(regions - 1) / units")
     panels[0].legend(title="hidden layers", fontsize=8, ncols=5, loc="lower center")
-    args.figure.parent.mkdir(exist_ok=True)
-    fig.savefig(args.figure)
+    plot.save(fig, args.figure)
     print(f"\n{outside} of {2 * len(WIDTHS) * len(DEPTHS)} means outside of [{BAND[0]}, {BAND[1]}]")
 
 

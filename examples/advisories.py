@@ -49,7 +49,7 @@ def main() -> None:
             ax.plot([side + start, side + stop], [one, one], lw=3, color=f"C{one}")
     ax.set_yticks(range(len(ADVICE)), ADVICE)
     ax.set_xlabel("side of the square, once round")
-    fig.savefig(args.picture)
+    plot.save(fig, args.picture)
     print(f"saved the picture in {args.picture}")
 
 

@@ -63,7 +63,7 @@ def main() -> None:
     ax.set_xlabel(f"t, from a {args.begin} to a {args.end}")
     ax.set_ylabel("output")
     ax.legend(title="digit", loc="upper center", ncols=2)
-    fig.savefig(args.picture)
+    plot.save(fig, args.picture)
     print(f"saved the picture in {args.picture}")
 
 

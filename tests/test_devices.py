@@ -4,7 +4,6 @@ import sys
 
 import numpy as np
 import pytest
-from threadpoolctl import threadpool_info, threadpool_limits
 
 from tinymlp import MLP, devices
 
@@ -41,18 +40,3 @@ def test_cpu_is_where_a_network_starts():
     assert net.device == "cpu"
     assert net.to("cpu") is net
     assert devices.array_module("cpu") is np
-
-
-def test_small_networks_use_one_thread():
-    """Catches: the limit forgotten, or kept for wide networks, or not lifted afterwards."""
-
-    def threads():
-        return {pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"}
-
-    with threadpool_limits(2, user_api="blas"):
-        outside = threads()
-        with devices.blas_threads(64):
-            assert threads() <= {1}
-        with devices.blas_threads(65):
-            assert threads() == outside
-        assert threads() == outside

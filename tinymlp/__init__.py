@@ -5,6 +5,7 @@ data is the way to read the code, and imports point one way along it. A folder's
 
     arguments   numbers, seeds and choices, checked
     functions   what to learn: the target functions by name
+    system      files, memory, threads, signals and processes
     interval    on what x: (start, stop)
     data        samples: Dataset, sample()
     devices     NumPy or CuPy
@@ -24,6 +25,11 @@ data is the way to read the code, and imports point one way along it. A folder's
 >>> f.breakpoints.tolist(), f.jumps.tolist()
 ([-1.0, 0.0, 1.0], [1.0, -2.0, 1.0])
 """
+
+from .system.signals import end_at_ctrl_c, is_the_command
+
+if is_the_command():  # until it can say so in words, Ctrl-C ends it without any
+    end_at_ctrl_c()
 
 from . import functions, testing
 from .data import Dataset, sample

@@ -5,6 +5,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from . import __version__
@@ -16,6 +17,9 @@ from .functions import FUNCTIONS
 from .network.mlp import MLP
 from .segments.extract import extract_segments
 from .segments.piecewise import Boundary, PiecewiseLinear
+from .system.files import check_folder, check_target
+from .system.memory import check_memory
+from .system.signals import stops
 from .training.history import History, TrainingDiverged, TrainingInterrupted
 from .training.train import LOSSES, train
 
@@ -25,23 +29,65 @@ __all__ = ["main"]
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit status.
 
-    It is 2 for bad input, 1 if training diverged, 130 after Ctrl-C, and 141, as of other commands, if nobody reads on.
+    It is 2 for bad input, 1 if training diverged, 130 after Ctrl-C, 143 after SIGTERM, and 141, as of other commands,
+    if nobody reads on.
     """
-    words = sys.argv[1:] if argv is None else argv
-    args = _parser().parse_args([f" {word}" if _is_negative(word) else word for word in words])
-    try:
-        args.run(args)
-        print(end="", flush=True)  # here, not at exit, where nobody could catch what it raises
-    except KeyboardInterrupt as stop:
-        print(f"tinymlp {args.command}: {str(stop) or 'interrupted'}", file=sys.stderr)
-        return 130
-    except BrokenPipeError:  # as in `tinymlp segments net.npz | head -1`; what is left to print has to go somewhere
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 141
-    except (ValueError, RuntimeError, ArithmeticError, OSError, ModuleNotFoundError) as error:
-        print(f"tinymlp {args.command}: {error}", file=sys.stderr)
-        return 1 if isinstance(error, TrainingDiverged) else 2
+    words, name = sys.argv[1:] if argv is None else argv, "tinymlp"
+    _replace_closed_streams()
+    with stops() as stop:
+        try:
+            try:
+                args = _parser().parse_args([f" {word}" if _is_negative(word) else word for word in words])
+                name = f"tinymlp {args.command}"
+                args.run(args)
+            finally:
+                print(end="", flush=True)  # here, not at exit, where nobody could catch what it raises
+        except KeyboardInterrupt as interrupt:
+            _complain(f"{name}: {str(interrupt) or 'interrupted'}")
+            return stop.status
+        except BrokenPipeError:  # as in `tinymlp segments net.npz | head -1`
+            _stop_printing()
+            return 141
+        except MemoryError as error:
+            _complain(f"{name}: there is not enough memory{f': {error}' * bool(str(error))}")
+            return 2
+        except (ValueError, RuntimeError, ArithmeticError, OSError, ModuleNotFoundError) as error:
+            _complain(f"{name}: {error}")
+            if isinstance(error, OSError):  # such as a full disk under standard output
+                _stop_printing()
+            return 1 if isinstance(error, TrainingDiverged) else 2
     return 0
+
+
+def _replace_closed_streams() -> None:
+    """Keep files that are opened later from becoming standard output or error, where the caller closed these.
+
+    Messages then go nowhere, but results that nobody can read are an error, as in other commands.
+    """
+    for number, flags in enumerate((os.O_RDONLY, os.O_RDONLY, os.O_WRONLY)):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, flags)  # it gets the lowest free number, which is this
+    if sys.stdout is None:
+        sys.stdout = open(1, "w", closefd=False)  # noqa: SIM115, it stays
+
+
+def _complain(text: str) -> None:
+    """Say it on standard error, as far as there is one."""
+    with suppress(OSError, ValueError, AttributeError):
+        print(text, file=sys.stderr, flush=True)
+
+
+def _stop_printing() -> None:
+    """What is still to be printed goes nowhere: Python would try again at exit, and complain."""
+    with suppress(OSError, ValueError, AttributeError):
+        print(end="", flush=True)
+        return
+    with suppress(OSError, ValueError, AttributeError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
 
 
 def _is_negative(word: str) -> bool:
@@ -135,6 +181,7 @@ def _article(args: argparse.Namespace) -> None:
         raise ValueError("--jobs is for the CPU: leave it out with a GPU")
     # some experiments do not replace the page of all
     out = args.out or Path("article-only" if args.only else "article")
+    check_folder(out)
     studied = _study(args, out, device) if args.seeds else None
     page = write_report(experiments, out, seed=args.seed, study=studied, device=device)
     print(f"wrote {page}")
@@ -156,8 +203,9 @@ def _fit(args: argparse.Namespace) -> None:
     if args.depth < 0:
         raise ValueError(f"depth is {args.depth}: give an integer >= 0")
     for path in filter(None, (args.out, args.picture)):  # before the work, not after
-        if not path.parent.is_dir():
-            raise FileNotFoundError(f"there is no folder {path.parent} to save {path.name} in")
+        check_target(path)
+    if args.out and args.picture and args.out.absolute() == args.picture.absolute():
+        raise ValueError(f"--out and --picture are both {args.out}: give each a name of its own")
     if args.picture:
         from . import plot
 
@@ -165,34 +213,40 @@ def _fit(args: argparse.Namespace) -> None:
         if args.picture.suffix[1:].lower() not in formats:
             raise ValueError(f"--picture is {args.picture.name}: give it an ending out of {', '.join(formats)}")
     data = sample(args.function, args.interval, args.samples)
+    check_memory("--depth", args.depth, 8 * args.depth)  # of the list of sizes; the network says what it needs
     sizes = [1, *args.depth * [args.width], 1]
     net = MLP(sizes, negative_slope=args.negative_slope, seed=args.seed, device=args.device)
     try:
         options = {"lr": args.lr, "batch_size": args.batch_size, "shuffle": not args.no_shuffle, "seed": args.seed}
         history = train(net, data, args.epochs, **options, loss=args.loss, delta=args.delta, progress=True)
     except (TrainingInterrupted, TrainingDiverged) as stop:  # what has been learnt is kept
-        _show_fit(args, net, stop.history)
+        _keep_fit(args, net, stop.history)
         raise
-    _show_fit(args, net, history)
+    _keep_fit(args, net, history)
 
 
-def _show_fit(args: argparse.Namespace, net: MLP, history: History) -> None:
-    """Print up to ten losses and the counts; save the network and its picture where that is asked for."""
-    stride = max(1, -(-len(history) // 10))
-    for epoch in range((len(history) - 1) % stride + 1, len(history) + 1, stride):
-        print(f"epoch {epoch:5d}   loss {history.losses[epoch - 1]:.6g}")
-    f = extract_segments(net, args.interval)
-    start, stop = f.interval
-    print(f"{len(f)} segments and {len(f.boundaries)} boundaries on ({start:g}, {stop:g})")
+def _keep_fit(args: argparse.Namespace, net: MLP, history: History) -> None:
+    """Save the network and its picture where that is asked for; then print up to ten losses and the counts.
+
+    The network comes first: segments may be too many, and nobody may be there to read.
+    """
     if args.out:
         net.save(args.out)
-        print(f"saved the network in {args.out}")
+    f = extract_segments(net, args.interval)
     if args.picture:
         from . import plot
 
         fig, (ax,) = plot.figure()
         plot.segments(f, args.interval, target=args.function, ax=ax).legend()
-        fig.savefig(args.picture)
+        plot.save(fig, args.picture)
+    stride = max(1, -(-len(history) // 10))
+    for epoch in range((len(history) - 1) % stride + 1, len(history) + 1, stride):
+        print(f"epoch {epoch:5d}   loss {history.losses[epoch - 1]:.6g}")
+    start, stop = f.interval
+    print(f"{len(f)} segments and {len(f.boundaries)} boundaries on ({start:g}, {stop:g})")
+    if args.out:
+        print(f"saved the network in {args.out}")
+    if args.picture:
         print(f"saved the picture in {args.picture}")
 
 

@@ -1,16 +1,15 @@
-"""NumPy or CuPy, what devices there are, and how many threads NumPy's products use: the one place that knows."""
+"""NumPy or CuPy, and what devices there are: the one place that knows."""
 
 import os
 import platform
-from contextlib import AbstractContextManager, nullcontext
 from functools import cache
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import numpy as np
-from threadpoolctl import ThreadpoolController
 
-__all__ = ["DEVICES", "array_module", "blas_threads", "choose_device", "describe", "device_of", "fill", "move"]
+__all__ = ["DEVICES", "array_module", "choose_device", "describe", "device_of", "fill", "model_of", "move"]
 
 DEVICES = ("cpu", "gpu", "auto")
 INSTALL = (
@@ -84,6 +83,20 @@ def fill(array: Any, values: Any) -> None:
     array[...] = values
 
 
+@cache
+def model_of(device: str) -> str:
+    """The model of the GPU or of the processor that "gpu" or "cpu" stands for in this process."""
+    if device == "gpu":
+        runtime = array_module("gpu").cuda.runtime
+        return runtime.getDeviceProperties(runtime.getDevice())["name"].decode()
+    try:
+        lines = Path("/proc/cpuinfo").read_text("utf-8").splitlines()
+    except OSError:  # no Linux
+        lines = []
+    names = (line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
+    return next(names, platform.processor() or platform.machine())
+
+
 def describe() -> list[str]:
     """One line for the CPU and one for each GPU; if there is no GPU, a line that says why."""
     lines = [f"cpu    {os.cpu_count()} processors, {platform.machine()}, NumPy {np.__version__}"]
@@ -106,15 +119,3 @@ def describe() -> list[str]:
 def _release(number: int) -> str:
     """13.2 for 13020, as CUDA counts."""
     return f"{number // 1000}.{number % 1000 // 10}"
-
-
-_controller = cache(ThreadpoolController)
-
-
-def blas_threads(width: int) -> AbstractContextManager:
-    """A context in which matrix products of networks of that width run on a sensible number of threads.
-
-    Up to width 64 that is one: the products are so small that threads only wait for each other (on a busy machine,
-    up to thirty times slower). Above, BLAS decides.
-    """
-    return _controller().limit(limits=1, user_api="blas") if width <= 64 else nullcontext()

@@ -9,6 +9,8 @@ from typing import ParamSpec, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from .system.memory import check_memory
+
 __all__ = ["REAL_LINE", "Interval", "check_interval", "takes_interval", "x_samples"]
 
 Interval = tuple[float, float]
@@ -64,4 +66,5 @@ def x_samples(interval: Interval, n: int) -> NDArray:
     start, stop = check_interval(interval)
     if not isinstance(n, Integral) or n < 1:
         raise ValueError(f"n is {n!r}: give an integer >= 1")
+    check_memory("n", n, 40 * n)  # x and y, copies of both, and what the function needs
     return start + np.arange(n) / n * (stop - start)

@@ -5,6 +5,7 @@ Every function takes ``ax=None`` and returns the axes it drew on. Nothing calls 
 
 from collections.abc import Sequence
 from itertools import pairwise
+from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -19,9 +20,10 @@ from .network.line import Line
 from .network.mlp import MLP
 from .segments.extract import extract_segments
 from .segments.piecewise import PiecewiseLinear
+from .system.files import writing
 from .training.history import History
 
-__all__ = ["crosscheck", "detection", "figure", "losses", "segments"]
+__all__ = ["crosscheck", "detection", "figure", "losses", "save", "segments"]
 
 ARTICLE_COLORS = "rgbck"
 LAYER_COLORS = ("#d55e00", "#0072b2", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")  # told apart by the colour-blind
@@ -221,6 +223,12 @@ def figure(columns: int = 1, size: tuple[float, float] = (5.5, 3.6)) -> tuple[Fi
     """A figure to be saved, with axes side by side, each of that size in inches; pyplot does not hear of it."""
     fig = Figure(figsize=(columns * size[0], size[1]), dpi=100, layout="constrained")
     return fig, list(fig.subplots(1, columns, squeeze=False)[0])
+
+
+def save(fig: Figure, path: str | Path) -> None:
+    """Save a figure in the format that the name ends with: the whole picture, or the file stays as it was."""
+    with writing(path) as file:
+        fig.savefig(file, format=Path(path).suffix[1:].lower())
 
 
 def _axes(ax: Axes | None) -> Axes:

@@ -15,7 +15,9 @@ from tinymlp import MLP, TrainingDiverged, extract_segments, sample, train
 from tinymlp.article.claims import CLAIMS
 from tinymlp.article.experiment import Experiment, Round, View
 from tinymlp.article.experiments import SINE_10
+from tinymlp.article.results import digits_of, read_result
 from tinymlp.article.study import judge, measure, study
+from tinymlp.devices import model_of
 
 CLAIM = replace(CLAIMS[0], name="c", article="It grows.", measure="how much", side="above", bound=10)
 
@@ -110,6 +112,66 @@ def test_only_results_of_this_code_are_kept(tmp_path, calls, monkeypatch):
     assert len(calls) == 6
 
 
+def damaged(file):
+    """The file in versions that have the right code and wrong content."""
+    text, content = file.read_text("utf-8"), json.loads(file.read_text("utf-8"))
+    yield json.dumps(content | {"claims": {}})
+    yield json.dumps(content | {"claims": {"c": "11"}})
+    yield json.dumps(content | {"claims": {"c": 11.5}})
+    yield json.dumps(content | {"experiments": None})
+    yield json.dumps(content | {"digest": 3})
+    yield json.dumps({"code": content["code"]})
+    yield json.dumps([content])
+    yield "[" * 100_000
+    yield text.replace("1", "2", 1)
+    yield text[:-2] + "\0}"
+
+
+def test_damaged_results_are_made_again(tmp_path, calls):
+    """Catches: right code and wrong content: a traceback in every run, or a wrong digit that is kept."""
+    good, file = study([1], tmp_path, progress=False), tmp_path / "seeds" / "1-shuffled.json"
+    right = json.loads(file.read_text("utf-8")) | {"seconds": 0, "digest": ""}
+    for text in list(damaged(file)):
+        file.write_text(text, "utf-8")
+        calls.clear()
+        assert study([1], tmp_path, progress=False).claims == good.claims
+        assert calls == [(1, True)]
+        assert json.loads(file.read_text("utf-8")) | {"seconds": 0, "digest": ""} == right
+    file.write_bytes(b"\xff\xfe")
+    calls.clear()
+    assert study([1], tmp_path, progress=False).claims == good.claims
+    assert calls == [(1, True)]
+
+
+def test_a_byte_that_flips_is_noticed(tmp_path, calls):
+    """Catches: a digit that another bit made, which is JSON like any other."""
+    study([1], tmp_path, progress=False)
+    file = tmp_path / "seeds" / "1-shuffled.json"
+    whole, result = file.read_bytes(), read_result(file, digits_of("cpu", [1]))
+    assert result["claims"] == {"c": 5.5}
+    for place in range(len(whole)):
+        for bit in range(8):
+            file.write_bytes(whole[:place] + bytes([whole[place] ^ 1 << bit]) + whole[place + 1 :])
+            assert read_result(file, digits_of("cpu", [1])) in (None, result)  # the same, if it was only a blank
+
+
+def test_results_name_their_device(tmp_path, calls):
+    """Catches: numbers of which nobody knows on what they were made."""
+    study([1], tmp_path, progress=False)
+    assert json.loads((tmp_path / "seeds" / "1-shuffled.json").read_text("utf-8"))["device"] == model_of("cpu") != ""
+
+
+def test_two_studies_in_one_folder_agree(tmp_path, calls):
+    """Catches: studies that read each other's half files, or take one another's away."""
+    alone = study(range(6), tmp_path / "alone", progress=False)
+    with ThreadPoolExecutor(3) as threads:
+        runs = [threads.submit(study, range(6), tmp_path / "both", progress=False) for _ in range(3)]
+        assert [run.result().claims for run in runs] == 3 * [alone.claims]
+    assert sorted(p.name for p in (tmp_path / "both").rglob("*")) == sorted(
+        p.name for p in (tmp_path / "alone").rglob("*")
+    )
+
+
 def test_an_executor_with_other_code_is_refused(tmp_path, calls, monkeypatch):
     """Catches: results of another version, from another machine, judged as this one's."""
     monkeypatch.setattr(tinymlp.article.study, "timed_measure", lambda seeds, order, device: iter([{"code": "other"}]))
@@ -182,7 +244,7 @@ def test_networks_side_by_side_are_those_one_by_one(tmp_path, calls, monkeypatch
     assert together.claims == one_by_one.claims
     for file in (tmp_path / "a" / "seeds").iterdir():
         there, here = (json.loads((tmp_path / run / "seeds" / file.name).read_text("utf-8")) for run in "ab")
-        assert there | {"seconds": 0, "code": ""} == here | {"seconds": 0, "code": ""}
+        assert there | {"seconds": 0, "code": "", "digest": ""} == here | {"seconds": 0, "code": "", "digest": ""}
 
 
 def test_results_are_kept_with_those_they_were_made_beside(tmp_path, calls, monkeypatch):

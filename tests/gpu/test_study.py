@@ -15,6 +15,7 @@ from tinymlp.article.experiment import Round, run, run_ensemble
 from tinymlp.article.experiments import SINE_5, SINE_10
 from tinymlp.article.study import study
 from tinymlp.cli import main
+from tinymlp.devices import describe
 from tinymlp.gpu import train_kernel
 
 FIRST = replace(SINE_5, name="first", rounds=(Round("sine", 2, n=300), Round("sine", 1, n=300)), batch_size=100)
@@ -72,6 +73,9 @@ def test_neither_device_keeps_what_the_other_made(tmp_path, launches):
     study([1], tmp_path, progress=False)
     study([1], tmp_path, progress=False, device="gpu")
     assert launches == 6 * [1]
+    kept = json.loads((tmp_path / "seeds" / "1-shuffled.json").read_text("utf-8"))
+    assert f"gpu 0  {kept['device']}, " in describe()[1] + describe()[-1]
+    assert kept["code"].endswith(f" on {kept['device']}")
     with ThreadPoolExecutor(1) as thread, pytest.raises(ValueError, match="executor is for the CPU"):
         study([1], tmp_path, executor=thread, progress=False, device="gpu")
 

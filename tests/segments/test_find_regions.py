@@ -8,7 +8,6 @@ import pytest
 from support.networks import sawtooth, stack
 from support.oracle import exact
 from support.walks import regions_by
-from tqdm import tqdm
 
 import tinymlp
 from tinymlp import MLP, Ensemble, extract_segments, find_regions
@@ -17,6 +16,7 @@ from tinymlp.segments.find_regions import Regions, windows
 from tinymlp.segments.integers import Integers
 from tinymlp.segments.reach_bounds import ReachBounds
 from tinymlp.segments.rounding import RunningBounds
+from tinymlp.system.progress import progress_bar
 
 INF = np.inf
 
@@ -288,13 +288,15 @@ def test_many_regions_stop_in_time():
 
 def test_progress(monkeypatch, capsys):
     """Catches: a bar nobody asked for, or none where somebody did."""
-    monkeypatch.setattr(tinymlp.segments.walk, "tqdm", partial(tqdm, mininterval=0))
+    monkeypatch.setattr(tinymlp.segments.walk, "progress_bar", partial(progress_bar, mininterval=0))
     net = sawtooth(8)
     find_regions(net, (0, 1))
     assert capsys.readouterr().err == ""
     find_regions(net, (0, 1), progress=True)
     assert capsys.readouterr().err == ""  # it took no two seconds
-    monkeypatch.setattr(tinymlp.segments.walk, "tqdm", lambda *args, **options: tqdm(*args, **options | {"delay": 0}))
+    monkeypatch.setattr(
+        tinymlp.segments.walk, "progress_bar", lambda *args, **options: progress_bar(*args, **options | {"delay": 0})
+    )
     find_regions(net, (0, 1), progress=True)
     assert "layer" in capsys.readouterr().err
 

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from threadpoolctl import threadpool_info, threadpool_limits
 
 from tinymlp import MLP, SGD, Adam, Dataset, Ensemble, Moments, sample, train
 
@@ -171,18 +170,6 @@ def test_bad_arguments_change_nothing(options, words):
     with pytest.raises(ValueError, match=words):
         train(net, **{"data": DATA, "epochs": 3, **options})
     assert (net.params == before).all()
-
-
-def test_small_networks_train_on_one_thread():
-    """Catches: BLAS threads that fight over products of width 10."""
-    seen = []
-
-    def note(*_):
-        seen.append({pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"})
-
-    with threadpool_limits(2, user_api="blas"):
-        train(MLP([1, 10, 1]), DATA, 1, callback=note)
-    assert seen[0] <= {1}
 
 
 def test_a_generator_goes_on_where_it_stopped():

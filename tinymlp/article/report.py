@@ -4,14 +4,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from time import perf_counter
 
-from tqdm import tqdm
-
 from .. import __version__, plot
 from ..detector.detect import detect_segments
 from ..devices import choose_device
 from ..functions import find_function
 from ..network.mlp import MLP
 from ..segments.extract import extract_segments
+from ..system.files import check_folder, write_text
+from ..system.progress import progress_bar
 from .experiment import Experiment, Run, Stage, View, run
 from .page import Picture, Section, counted, page
 from .study import Study
@@ -33,13 +33,13 @@ def write_report(
     With a `study`, the page has the verdicts on the article's claims. The device is where the networks are trained.
     """
     device = choose_device(device)
-    out.mkdir(parents=True, exist_ok=True)
+    check_folder(out)
     sections: list[Section] = []
     nets: dict[str, MLP] = {}  # at the end of each experiment, for those that continue it
     for experiment in experiments:
         began = perf_counter()
         epochs = sum(r.epochs for r in experiment.rounds)
-        with tqdm(total=epochs, desc=f"{experiment.name}: train", unit="epoch", disable=not progress) as bar:
+        with progress_bar(total=epochs, desc=f"{experiment.name}: train", unit="epoch", disable=not progress) as bar:
             start = nets.get(experiment.continues.name) if experiment.continues else None
             trained = run(experiment, seed, start=start, after_round=bar.update, device=device)
             nets[experiment.name] = trained.net
@@ -47,7 +47,7 @@ def write_report(
         pictures = _draw(trained, out, progress)
         sections.append(Section(trained, pictures, (drawing_began - began, perf_counter() - drawing_began)))
     path = out / "index.html"
-    path.write_text(page(sections, seed, __version__, study, device), "utf-8")
+    write_text(path, page(sections, seed, __version__, study, device))
     return path
 
 
@@ -57,13 +57,13 @@ def _draw(trained: Run, out: Path, progress: bool) -> list[Picture]:
     shots = [(f"{name}-{k}", stage, stage.view) for k, stage in enumerate(stages)]
     shots += [(f"{name}-wide-{k}", stages[-1], view) for k, view in enumerate(experiment.wide_views)]
     pictures = []
-    for file, stage, view in tqdm(shots, desc=f"{name}: draw", unit="picture", disable=not progress):
+    for file, stage, view in progress_bar(shots, desc=f"{name}: draw", unit="picture", disable=not progress):
         pictures.append(_draw_stage(trained, stage, view, out, file))
     half = len(trained.history) // 2
     for part, begin, title in (("all", 0, "all epochs"), ("late", half, f"from epoch {half + 1}")):
         fig, (ax,) = plot.figure()
         plot.losses(trained.history, begin=begin, ax=ax).set_title(title)
-        fig.savefig(out / f"{name}-losses-{part}.png")
+        plot.save(fig, out / f"{name}-losses-{part}.png")
     return pictures
 
 
@@ -98,7 +98,7 @@ def _save(fig: plot.Figure, path: Path) -> None:
     """Save a picture with its legend below it: it hides nothing, and the axes of both styles are of one size."""
     tight = {"columnspacing": 1.0, "handlelength": 1.2, "handletextpad": 0.4}
     fig.legend(loc="outside lower center", ncols=6, fontsize="small", frameon=False, **tight)
-    fig.savefig(path)
+    plot.save(fig, path)
 
 
 def _moment(trained: Run, stage: Stage) -> str:

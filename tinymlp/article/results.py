@@ -1,14 +1,16 @@
-"""Results: numbers on disk, each with the code that it comes from."""
+"""Results: numbers on disk, each with the code that it comes from, and a digest that tells a damaged file."""
 
 import json
-import os
 from collections.abc import Sequence
 from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
 
-__all__ = ["code_of", "digits_of", "read_result", "write_json"]
+from ..devices import model_of
+from ..system.files import write_text
+
+__all__ = ["code_of", "digits_of", "read_result", "write_json", "write_result"]
 
 
 def code_of(folder: Path) -> str:
@@ -27,21 +29,30 @@ def digits_of(device: str, seeds: Sequence[int]) -> str:
     are rounded otherwise than alone; after thousands of steps nothing is left of the last digits.
     """
     if device == "gpu":
-        return f"{CODE} on a GPU"
+        return f"{CODE} on {model_of('gpu')}"
     return CODE if len(seeds) == 1 else f"{CODE} by segments, seeds {', '.join(map(str, seeds))}"
 
 
 def read_result(file: Path, code: str) -> dict | None:
-    """The result in that file; None if there is no file, or it comes from other code."""
+    """The result that `write_result` wrote there; None if there is none, it is damaged, or it comes from other code."""
     try:
         result = json.loads(file.read_text("utf-8"))
-    except (OSError, ValueError):
+        digest = result.pop("digest")
+        return result if result["code"] == code and digest == _digest(result) else None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
-    return result if isinstance(result, dict) and result.get("code") == code else None
+
+
+def write_result(file: Path, result: dict) -> None:
+    """Write a result, with a digest of all it says."""
+    write_json(file, result | {"digest": _digest(result)})
+
+
+def _digest(result: dict) -> str:
+    text = json.dumps(result, sort_keys=True, allow_nan=False)  # ValueError for what JSON cannot say
+    return sha256(text.encode()).hexdigest()
 
 
 def write_json(file: Path, content: object) -> None:
     """Write a file, all of it or nothing, whenever the process ends."""
-    half = file.with_suffix(f".{os.getpid()}.part")
-    half.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n", "utf-8")
-    os.replace(half, file)
+    write_text(file, json.dumps(content, indent=1, allow_nan=False) + "\n")

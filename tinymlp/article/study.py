@@ -5,27 +5,28 @@ a study that is interrupted goes on from there.
 """
 
 import os
-import signal
-import threading
-from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import Executor, ProcessPoolExecutor, as_completed
+from collections.abc import Iterable, Iterator, Sequence, Sized
+from concurrent.futures import Executor, as_completed
 from dataclasses import dataclass, replace
 from functools import cache
-from multiprocessing import active_children, get_context
 from operator import index
 from pathlib import Path
 from time import perf_counter
 
 import numpy as np
-from tqdm import tqdm
 
-from ..devices import blas_threads, choose_device
+from ..devices import choose_device, model_of
+from ..system.files import check_folder
+from ..system.memory import check_memory
+from ..system.processes import worker_processes
+from ..system.progress import progress_bar
+from ..system.threads import blas_threads
 from ..training.history import TrainingDiverged
 from .claims import CLAIMS, Claim, Trained
 from .experiment import EnsembleRun, Experiment, run_ensemble
 from .experiments import EXPERIMENTS
 from .measures import count_breakpoints, mean_squared_error
-from .results import digits_of, read_result, write_json
+from .results import digits_of, read_result, write_json, write_result
 
 __all__ = ["ORDERS", "Study", "judge", "measure", "spread", "study", "study_in_processes", "timed_measure"]
 
@@ -70,8 +71,8 @@ def study(
     ----------
     seeds : iterable of int
     out : path
-        Folder of ``claims.json``, ``experiments.json`` and, in ``seeds/``, what each network gave. What is there from
-        this very code is not made again.
+        Folder of ``claims.json``, ``experiments.json`` and, in ``seeds/``, what each network gave, and on which
+        processor or GPU. What is there from this very code, undamaged, is not made again.
     executor : concurrent.futures.Executor
         Runs the networks on the CPU, two jobs for every 32 seeds; in this process, one after the other, if not given.
         It must be able to import tinymlp, and need not see ``out``.
@@ -95,22 +96,24 @@ def study(
     device = choose_device(device)
     if device == "gpu" and executor is not None:
         raise ValueError("executor is for the CPU: leave it out with device='gpu'")
+    if isinstance(seeds, Sized):
+        check_memory("seeds", seeds, 20_000 * len(seeds))  # of numbers of each, before they are written
     seeds = tuple(map(index, seeds))
     if not seeds or len(set(seeds)) < len(seeds) or min(seeds) < 0:
         raise ValueError(f"seeds is {seeds}: give one or more different integers >= 0")
     folder = Path(out) / "seeds"
-    folder.mkdir(parents=True, exist_ok=True)
+    check_folder(folder)
     files = {(seed, order): folder / f"{seed}-{order}.json" for seed in seeds for order in ORDERS}
     groups = [seeds[k : k + AT_ONCE[device]] for k in range(0, len(seeds), AT_ONCE[device])]
     codes = {seed: digits_of(device, group) for group in groups for seed in group}
     results = {job: kept for job, file in files.items() if (kept := read_result(file, codes[job[0]])) is not None}
     jobs = [(group, order) for order in ORDERS for group in groups if any((s, order) not in results for s in group)]
     done = len(files) - sum(len(group) for group, _ in jobs)
-    with tqdm(total=len(files), initial=done, desc="study", unit="network", disable=not progress) as bar:
+    with progress_bar(total=len(files), initial=done, desc="study", unit="network", disable=not progress) as bar:
         for (seed, order), result in _run(jobs, executor, device):
             if result["code"] != codes[seed]:
                 raise RuntimeError("the executor runs another version of tinymlp or NumPy than this process")
-            write_json(files[seed, order], result)
+            write_result(files[seed, order], result)
             results[seed, order] = result
             bar.update()
 
@@ -199,7 +202,8 @@ def timed_measure(seeds: Sequence[int], order: str, device: str = "cpu") -> Iter
     began = perf_counter()
     try:
         for numbers in measure(seeds, ORDERS[order], device):
-            yield {"seconds": perf_counter() - began, "code": digits_of(device, seeds)} | numbers
+            about = {"code": digits_of(device, seeds), "device": model_of(device)}
+            yield {"seconds": perf_counter() - began} | about | numbers
             began = perf_counter()
     except TrainingDiverged as error:
         which = ", ".join(str(seeds[k]) for k in error.networks)
@@ -234,17 +238,5 @@ def _run(
 def study_in_processes(seeds: range, out: Path, jobs: int | None) -> Study:
     """`study` in so many processes, which Ctrl-C ends at once."""
     groups = -(-len(seeds) // AT_ONCE["cpu"])
-    jobs = min(jobs or os.cpu_count() or 1, len(ORDERS) * groups, 61)  # Windows waits for no more than 61
-    ignore_ctrl_c = signal.signal, (signal.SIGINT, signal.SIG_IGN)  # theirs; ours ends them
-    others = active_children()
-    try:
-        with ProcessPoolExecutor(jobs, get_context("spawn"), *ignore_ctrl_c) as processes:
-            try:
-                return study(seeds, out, executor=processes)
-            except KeyboardInterrupt:
-                threading.excepthook = lambda _: None  # Python 3.11's pool stumbles over jobs that were called off
-                for process in set(active_children()).difference(others):
-                    process.terminate()
-                raise
-    finally:
-        threading.excepthook = threading.__excepthook__
+    with worker_processes(min(jobs or os.cpu_count() or 1, len(ORDERS) * groups)) as processes:
+        return study(seeds, out, executor=processes)

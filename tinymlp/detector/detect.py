@@ -15,6 +15,7 @@ from numpy.typing import DTypeLike, NDArray
 from ..interval import Interval, check_interval, takes_interval
 from ..network.line import Line, on_line
 from ..network.mlp import MLP
+from ..system.memory import check_memory
 
 __all__ = ["Detection", "detect_segments", "find_transitions"]
 
@@ -91,6 +92,7 @@ def detect_segments(
     """
     if not isinstance(points, Integral) or points < 3:
         raise ValueError(f"points is {points!r}: the rule compares two differences, so give an integer >= 3")
+    check_memory("points", points, 40 * points)  # x and y, in float64 and in dtype, and the slopes
     if not epsilon >= 0:
         raise ValueError(f"epsilon is {epsilon}: give a number >= 0")
     if np.dtype(dtype).kind != "f":

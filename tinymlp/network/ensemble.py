@@ -1,13 +1,15 @@
 """The ensemble: many networks of the same sizes; each is one row of a matrix."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Sized
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from .. import devices
 from ..arguments import generator
+from ..system.memory import check_memory
 from .mlp import MLP
+from .parameters import check_sizes, count_parameters
 
 __all__ = ["Ensemble"]
 
@@ -43,6 +45,9 @@ class Ensemble:
     ):
         if not isinstance(seeds, Iterable):
             raise ValueError(f"seeds is {seeds!r}: give one for each network, such as range({seeds})")
+        if isinstance(seeds, Sized):  # before there is a tuple of them
+            each = np.dtype(dtype).itemsize * count_parameters(check_sizes(sizes))
+            check_memory("seeds", seeds, 2 * each * len(seeds))  # one by one, then in one matrix
         self.seeds = tuple(seeds)
         if not self.seeds:
             raise ValueError("seeds is empty: give one for each network")

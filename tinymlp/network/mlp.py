@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from .. import devices
 from ..arguments import check_flag, check_number, generator
+from ..system.memory import check_memory
 from . import keras_models, nnet_files, onnx_files, saved, sklearn_models, text, torch_modules
 from .arrays import as_array
 from .checks import check_pairs
@@ -63,7 +64,8 @@ class MLP:
     Raises
     ------
     ValueError
-        If sizes are not positive integers, or a slope, dropout, dtype or device is out of range.
+        If sizes are not positive integers or need more memory than there is, or if a slope, dropout, dtype or device
+        is out of range.
     RuntimeError
         If device is "gpu" and there is none, or no CuPy; it says what to install.
     """
@@ -82,11 +84,13 @@ class MLP:
         if np.dtype(dtype).kind != "f":
             raise ValueError(f"dtype is {np.dtype(dtype)}: give a float dtype")
         rng = generator("seed", seed)
-        draws = [
-            rng.uniform(-1 / np.sqrt(inputs), 1 / np.sqrt(inputs), outputs * (inputs + 1))
-            for inputs, outputs in pairwise(sizes)
-        ]
-        self._set(sizes, devices.move(np.concatenate(draws).astype(dtype), device), negative_slope, dropout)
+        count = count_parameters(sizes)
+        largest = max(count_parameters(pair) for pair in pairwise(sizes))  # a layer is drawn in float64
+        check_memory("sizes", list(sizes), np.dtype(dtype).itemsize * count + 8 * largest)
+        params = np.empty(count, dtype)
+        for layer, inputs in zip(layer_views(params, sizes), sizes, strict=False):
+            layer[...] = rng.uniform(-1 / np.sqrt(inputs), 1 / np.sqrt(inputs), layer.shape)
+        self._set(sizes, devices.move(params, device), negative_slope, dropout)
 
     def _set(self, sizes: tuple[int, ...], params: NDArray, negative_slope: float, dropout: float) -> "MLP":
         self.negative_slope = check_number(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..system.files import writing
 from .activations import find_output, warn_outputs
 from .checks import check_pairs, compare
 from .onnx_graph import Node, read_graph
@@ -168,4 +169,5 @@ def to_onnx(net: "MLP", path: str | Path) -> None:
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8, producer_name="tinymlp")
     helper.set_model_props(model, {SLOPE: repr(slope)})
     onnx.checker.check_model(model, full_check=True)
-    onnx.save(model, path)
+    with writing(path) as file:
+        file.write(model.SerializeToString())

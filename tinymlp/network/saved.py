@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..system.files import writing
+
 if TYPE_CHECKING:
     from .mlp import MLP
 
@@ -12,9 +14,9 @@ __all__ = ["load", "save"]
 
 
 def save(net: "MLP", path: str | Path) -> None:
-    """Write the network to this very path, in NumPy's npz format."""
+    """Write the network to this very path, in NumPy's npz format: all of it, or the file stays as it was."""
     ties: dict[str, Any] = {} if net.ties is None else {"ties": net.ties}
-    with open(path, "wb") as file:
+    with writing(path) as file:
         np.savez(
             file,
             sizes=net.sizes,

@@ -6,7 +6,6 @@ from typing import overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from tqdm import tqdm
 
 from .. import devices
 from ..interval import Interval, takes_interval
@@ -14,6 +13,7 @@ from ..network.ensemble import Ensemble
 from ..network.line import Line, on_line
 from ..network.mlp import MLP
 from ..network.parameters import stacked_layers
+from ..system.progress import progress_bar
 from .find_regions import Layer, Regions, check_arguments, exact_layers, regions_on
 from .labels import find_heard_units, is_visible, label_boundaries
 from .piecewise import PiecewiseLinear
@@ -264,7 +264,7 @@ def _extract_ensemble(
                 (networks[begin + k],) = label_boundaries(line, exact_layers(line.net), rows.read(k))
             else:
                 networks[begin + k] = rows, k
-    bar = tqdm(networks, "one by one", unit="network", delay=2, leave=False, disable=not progress)
+    bar = progress_bar(networks, "one by one", unit="network", delay=2, leave=False, disable=not progress)
     for k, network in enumerate(bar):
         if network is None:
             net = like.with_params(params[k])

@@ -30,7 +30,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from tqdm import tqdm
+
+from ..system.progress import progress_bar
 
 __all__ = [
     "INPUT",
@@ -97,7 +98,7 @@ def walk(
     xp, K, passed = a.xp, a.K, []
     hidden: Iterable[NDArray] = layers[:-1]
     if progress:
-        hidden = tqdm(hidden, type(a).__name__, unit="layer", delay=2, leave=False)
+        hidden = progress_bar(hidden, type(a).__name__, unit="layer", delay=2, leave=False)
     with np.errstate(all="ignore"):
         for l, layer in enumerate(hidden):
             a.push(layer)  # step 1

@@ -18,6 +18,7 @@ from ..network.ensemble import Ensemble
 from ..network.mlp import MLP
 from ..network.parameters import count_parameters, layer_views, stacked_layers
 from ..segments.walk import networks_at_a_time
+from ..system.memory import check_memory
 from .backprop import Memory, backward, forward
 from .huber import Huber
 from .moments import Moments
@@ -31,7 +32,9 @@ Gradient = Callable[[MLP | Ensemble, NDArray], NDArray]
 
 def draw_orders(rngs: Sequence[np.random.Generator], n: int) -> NDArray:
     """An order of n samples from each generator, (len(rngs), n)."""
-    orders = np.empty((len(rngs), n), np.int32 if n < 2**31 else np.int64)
+    dtype = np.dtype(np.int32 if n < 2**31 else np.int64)
+    check_memory("seeds", rngs, dtype.itemsize * len(rngs) * n)
+    orders = np.empty((len(rngs), n), dtype)
     for order, rng in zip(orders, rngs, strict=True):
         order[:] = rng.permutation(n)
     return orders
@@ -77,20 +80,19 @@ class SampleGradients:
         orders = move(draw_orders(self._rngs, n), self._device) if self._shuffle else None
         for i in range(0, n, self._batch_size):
             part = slice(i, min(i + self._batch_size, n))
-            if orders is None:
-                batches = [(self._x[:, part], self._y[:, part])]
-            else:
-                batches = [(self._x.take(rows, axis=1), self._y.take(rows, axis=1)) for rows in orders[:, part]]
-            yield part.stop - i, partial(self._gradients, batches)
+            yield part.stop - i, partial(self._gradients, part, None if orders is None else orders[:, part])
 
-    def _gradients(self, batches: Sequence[tuple[NDArray, NDArray]], net: MLP | Ensemble, grad: NDArray) -> NDArray:
-        """One network after the other."""
+    def _gradients(self, part: slice, orders: NDArray | None, net: MLP | Ensemble, grad: NDArray) -> NDArray:
+        """One network after the other, on neighbours or on the samples in its order; one batch is made at a time."""
         nets = [net] if isinstance(net, MLP) else net.nets
         if self._views[0] is not grad:  # it is, in every step but the first
             self._views = grad, [layer_views(row, net.sizes) for row in grad.reshape(len(nets), -1)]
         losses = []
         for k, (one, grads) in enumerate(zip(nets, self._views[1], strict=True)):
-            x, y = batches[k % len(batches)]
+            if orders is None:
+                x, y = self._x[:, part], self._y[:, part]
+            elif k < len(orders):
+                x, y = (values.take(orders[k], axis=1) for values in (self._x, self._y))
             losses.append(self._gradient(x, y, self._rngs[k % len(self._rngs)], one, grads))
         return array_module(self._device).array(losses)
 

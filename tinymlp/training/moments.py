@@ -27,6 +27,7 @@ from ..data import Dataset
 from ..devices import array_module, device_of, move
 from ..functions import Function
 from ..interval import Interval, check_interval, takes_interval
+from ..system.memory import check_memory
 from .integrals import Integrals
 from .prefix_sums import BatchSums, PrefixSums
 
@@ -88,6 +89,7 @@ class Moments:
         """
         if not isinstance(data, Dataset):
             raise TypeError(f"data is a {type(data).__name__}: give a Dataset, as in Moments.of(Dataset(x, y))")
+        check_memory("data", f"a Dataset of {len(data)} samples", 92 * len(data))
         if data.inputs != 1:
             raise ValueError(f"data has {data.inputs} inputs: Moments need one; train on the Dataset itself")
         x, y = data.x.reshape(-1).astype(np.float64), data.y.reshape(len(data), -1).T.astype(np.float64)

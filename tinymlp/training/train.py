@@ -1,7 +1,7 @@
 """train(): epochs over batches."""
 
 import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence, Sized
 from contextlib import nullcontext
 from math import inf
 from numbers import Integral
@@ -9,14 +9,15 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from tqdm import tqdm
 
 from .. import devices
 from ..arguments import check_flag, check_number, generator
 from ..data import Dataset
-from ..devices import blas_threads
 from ..network.ensemble import Ensemble
 from ..network.mlp import MLP
+from ..system.memory import check_memory
+from ..system.progress import progress_bar
+from ..system.threads import blas_threads
 from .fused import FusedTraining, why_not_fused
 from .gradients import SampleGradients, SegmentGradients
 from .history import History, Recorder
@@ -152,7 +153,7 @@ def train(
     delta = _check_loss(loss, delta)
     shuffle, progress = check_flag("shuffle", shuffle), check_flag("progress", progress)
     fused = None if fused is None else check_flag("fused", fused)
-    wanted = _check_snapshots(snapshots, epochs)
+    wanted = _check_snapshots(snapshots, epochs, net.params.size * net.dtype.itemsize)
     fixed = None if mask is None else find_fixed(mask, net)
     if batch_size is None and isinstance(data, Dataset):
         batch_size = BATCH_SIZE
@@ -166,14 +167,17 @@ def train(
     recorder = Recorder(net, training, wanted, batch_size)
     stops = sorted({*wanted, epochs})
     try:
-        with blas_threads(max(net.sizes)), tqdm(total=epochs, unit="epoch") if progress else nullcontext() as bar:
+        with progress_bar(total=epochs, unit="epoch") if progress else nullcontext() as bar:
             while recorder.epoch < epochs:
-                stop = recorder.epoch + 1 if callback else next(s for s in stops if s > recorder.epoch)
-                count = min(stop - recorder.epoch, training.most)
-                with np.errstate(all="ignore"):
-                    recorder.add(training.epochs(count))
-                if bar is not None:
-                    bar.update(count)
+                with blas_threads(max(net.sizes)) as turn, np.errstate(all="ignore"):
+                    going = True
+                    while going:  # until a callback may look, or a network that needs other threads waits
+                        stop = recorder.epoch + 1 if callback else next(s for s in stops if s > recorder.epoch)
+                        count = min(stop - recorder.epoch, training.most)
+                        recorder.add(training.epochs(count))
+                        if bar is not None:
+                            bar.update(count)
+                        going = recorder.epoch < epochs and callback is None and not turn.others_wait
                 if callback is not None:
                     callback(recorder.epoch, net, recorder.latest_loss())
             return recorder.history()
@@ -288,12 +292,14 @@ def _check_loss(loss: str, delta: Any) -> float | None:
     return check_number("delta", DELTA if delta is None else delta, lambda number: 0 < number < inf, "a number > 0")
 
 
-def _check_snapshots(snapshots: Iterable[int] | None, epochs: int) -> set[int]:
-    """The epochs to keep."""
+def _check_snapshots(snapshots: Iterable[int] | None, epochs: int, size: int) -> set[int]:
+    """The epochs to keep, each with so many bytes of parameters."""
     if snapshots is None:
         return set()
     if not isinstance(snapshots, Iterable) or isinstance(snapshots, str):
         raise ValueError(f"snapshots is {snapshots!r}: give a list of epochs")
+    if isinstance(snapshots, Sized):
+        check_memory("snapshots", snapshots, len(snapshots) * size)
     wanted = list(snapshots)
     bad = [epoch for epoch in wanted if not isinstance(epoch, Integral) or not 0 <= epoch <= epochs]
     if bad:
