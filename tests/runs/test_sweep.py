@@ -6,7 +6,8 @@ import signal
 import subprocess
 import sys
 import time
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
+from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -195,9 +196,43 @@ def test_other_code_is_run_again(tmp_path, monkeypatch):
         def submit(self, job, run, settings, code):
             return super().submit(job, counted.deadly, settings, code)
 
-    with Elsewhere(1) as executor, pytest.raises(RuntimeError, match="another version of run, of tinymlp"):
+    with (
+        Elsewhere(1) as executor,
+        pytest.raises(RuntimeError, match="another version of run or what it uses, of tinymlp"),
+    ):
         counting(tmp_path, range(3), (2,), counted.slow, executor=executor)
     assert len(counted.made(tmp_path / "made")) == 6
+
+
+def test_an_executor_that_gives_up(tmp_path):
+    """Catches: a bare CancelledError from an executor that lost its scheduler; an error without a word."""
+
+    class GivesUp(ThreadPoolExecutor):
+        def submit(self, *job):
+            future = super().submit(*job)
+            if job[2]["seed"] == 2:
+                future = Future()
+                future.cancel()
+                future.set_running_or_notify_cancel()
+            return future
+
+    message = "the executor called a run off: CancelledError; what is done is kept, run again to go on"
+    with GivesUp(1) as executor, pytest.raises(RuntimeError, match=message):
+        counting(tmp_path, executor=executor)
+
+
+def test_two_at_once(tmp_path):
+    """Catches: lines of two processes that are mixed up in one file."""
+    (tmp_path / "made").mkdir()
+    rows = tmp_path / "deep" / "rows.jsonl"
+    command = [sys.executable, str(SCRIPT), str(rows), str(tmp_path / "made")]
+    both = [subprocess.Popen(command) for _ in range(2)]
+    assert [process.wait() for process in both] == [0, 0]
+    kept = [json.loads(line)["row"] for line in rows.read_bytes().splitlines()]
+    for row in expected(tmp_path / "made"):
+        assert 1 <= kept.count(row) <= 2
+    assert counting(tmp_path, function=counted.slow) == expected(tmp_path / "made")
+    assert len(counted.made(tmp_path / "made")) == len(kept)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no limit to set")
@@ -284,8 +319,9 @@ def test_bad_input_is_told_before_anything_runs(tmp_path, grid, seeds, error, me
 
 def test_only_functions_are_run(tmp_path):
     """Catches: code that no hash tells apart."""
-    with pytest.raises(TypeError, match="run is <built-in function abs>: give a function"):
-        sweep(abs, {}, [0], tmp_path / "rows.jsonl")
+    for run in (abs, partial(counted.run, width=3), MLP):
+        with pytest.raises(TypeError, match=r"run is .*: give a function"):
+            sweep(run, {}, [0], tmp_path / "rows.jsonl")
 
 
 def test_a_function_may_keep_something(tmp_path):

@@ -259,7 +259,7 @@ def measure(
         asked = EXPERIMENTS if experiments is None else experiments
         with blas_threads(max(max(e.sizes) for e in asked)):
             numbers = {e.name: _ask(trained(e), measures or MEASURES) for e in asked}
-            claims = {} if experiments else {c.name: float(c.value(trained)) for c in CLAIMS}
+            claims = {} if experiments is not None else {c.name: float(c.value(trained)) for c in CLAIMS}
         yield {"claims": claims, "experiments": numbers}
 
 

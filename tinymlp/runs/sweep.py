@@ -4,9 +4,8 @@ import inspect
 import json
 import math
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
-from concurrent.futures import BrokenExecutor, Executor, Future, as_completed
+from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future, as_completed
 from contextlib import closing
-from functools import partial
 from hashlib import sha256
 from itertools import product
 from operator import index
@@ -82,7 +81,7 @@ def sweep(
     >>> rows[0], rows[-1]
     ({'width': 1, 'seed': 0, 'segments': 2}, {'width': 20, 'seed': 1, 'segments': 21})
     """
-    if not isinstance(inspect.unwrap(run), FunctionType | partial):
+    if not isinstance(inspect.unwrap(run), FunctionType):
         raise TypeError(f"run is {run!r}: give a function")
     code = _CODES[run] = f"{CODE} {fingerprint(run)}"
     jobs: dict[str, dict] = {}
@@ -132,13 +131,14 @@ def _run(run: Callable, settings: dict, code: str) -> str:
     if run not in _CODES:
         _CODES[run] = f"{CODE} {fingerprint(run)}"
     if _CODES[run] != code:
-        raise RuntimeError("the executor runs another version of run, of tinymlp, NumPy or Python than this process")
+        raise RuntimeError("the executor has another version of run or what it uses, of tinymlp, NumPy or Python")
+    row = _plain(settings)  # before run, which may change a list
     result = run(**settings)
     if not isinstance(result, Mapping) or not all(isinstance(name, str) for name in result):
         raise TypeError(f"run returned {result!r}: return a dict from names to numbers")
     if result.keys() & settings:
         raise ValueError(f"run returned {sorted(result.keys() & settings)}, which are settings: give other names")
-    return _json(settings | dict(result))
+    return _json(row | dict(result))
 
 
 def _one_by_one(run: Callable, jobs: Mapping[str, dict], code: str) -> Generator[tuple[str, str], None, None]:
@@ -161,20 +161,20 @@ def _as_they_come(
         try:
             for key, settings in jobs.items():
                 futures[executor.submit(_run, run, settings, code)] = key
-        except BrokenExecutor as error:  # a worker died before all were handed in
-            failed = key, error
+        except BrokenExecutor as broken:  # a worker died before all were handed in
+            failed = key, broken
         left = set(futures)
         for future in as_completed(futures):
             if failed is not None:
                 break
             left.remove(future)
-            failure = future.exception()
-            if failure is not None:
-                failed = futures[future], failure
+            error = _error(future)
+            if error is not None:
+                failed = futures[future], error
             else:
                 yield futures[future], future.result()
         for future in [future for future in left if not future.cancel()]:
-            if future.exception() is None:
+            if _error(future) is None:
                 yield futures[future], future.result()
         if failed is not None:
             raise _failed(jobs[failed[0]], failed[1]) from failed[1]
@@ -183,12 +183,22 @@ def _as_they_come(
             future.cancel()
 
 
+def _error(future: Future) -> BaseException | None:
+    """What it ended with; waits for that."""
+    try:
+        return future.exception()
+    except CancelledError as error:  # by the executor, such as dask's without its scheduler
+        return error
+
+
 def _failed(settings: dict, error: BaseException) -> BaseException:
     """What to raise."""
     if not isinstance(error, Exception):
         return error
-    what = "a worker died" if isinstance(error, BrokenExecutor) else f"run failed with {settings}"
-    return RuntimeError(f"{what}: {error or type(error).__name__}; what is done is kept, run again to go on")
+    what = f"run failed with {settings}"
+    if isinstance(error, BrokenExecutor | CancelledError):
+        what = "a worker died" if isinstance(error, BrokenExecutor) else "the executor called a run off"
+    return RuntimeError(f"{what}: {str(error) or type(error).__name__}; what is done is kept, run again to go on")
 
 
 def _json(settings: object, sort: bool = False) -> str:
