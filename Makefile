@@ -4,7 +4,7 @@ BIN = .venv/bin
 
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL = help
-.PHONY: help article test fuzz soak kernels examples lint package dev clean
+.PHONY: help article test fuzz soak kernels examples executors lint package dev clean
 
 help: ## tell what there is
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,6 +27,9 @@ kernels: .venv/installed-kernels ## test the CUDA sources without a GPU: on the 
 
 examples: .venv/installed-examples ## run the examples, and the tests of files of other libraries
 	$(BIN)/python -m pytest tests/test_examples.py tests/network --require-formats
+
+executors: .venv/installed-executors ## run sweeps and studies on loky, dask and MPI, and kill their workers
+	$(BIN)/python -m pytest tests/runs tests/article/test_own_experiments.py --require-executors
 
 lint: .venv/installed-lint ## check style and types
 	$(BIN)/ruff check .

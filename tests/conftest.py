@@ -8,6 +8,9 @@ pytest.register_assert_rewrite("support.oracle")
 def pytest_addoption(parser):
     parser.addoption("--require-gpu", action="store_true", help="fail, not skip, without CuPy and a GPU")
     parser.addoption("--require-formats", action="store_true", help="fail, not skip, without what examples need")
+    parser.addoption(
+        "--require-executors", action="store_true", help="fail, not skip, without dask, loky, MPI, pyarrow"
+    )
     parser.addoption("--require-compilers", action="store_true", help="fail, not skip, without g++ and NVRTC")
 
 

@@ -127,6 +127,11 @@ def test_fit_shuffles_unless_told_not_to(tmp_path):
         (["article", "--only", "exp,sine"], "tinymlp article: there is no experiment sine: give some of exp, snapping"),
         (["article", "--only", "exp", "--seeds", "3"], "tinymlp article: --seeds judges claims about all experiments"),
         (["article", "--jobs", "3"], "tinymlp article: --jobs is for the networks of --seeds: give both"),
+        (["article", "--dask", "tcp://x:1"], "tinymlp article: --dask is for the networks of --seeds: give both"),
+        (
+            ["article", "--dask", "tcp://x:1", "--seeds", "3", "--jobs", "2"],
+            "tinymlp article: --dask has workers of its",
+        ),
         (["segments", "missing.npz"], "tinymlp segments: [Errno 2] No such file"),
     ],
 )
@@ -136,6 +141,13 @@ def test_bad_input_is_one_line_and_status_2(words, message, capsys):
     err = capsys.readouterr().err
     assert err.startswith(message)
     assert len(err.splitlines()) == 1
+
+
+def test_dask_that_is_not_installed(monkeypatch, capsys, tmp_path):
+    """Catches: a traceback in place of the line that installs it."""
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    assert main(["article", "--seeds", "1", "--dask", "tcp://x:1", "--out", str(tmp_path)]) == 2
+    assert "pip install 'tinymlp-microscope[dask]'" in capsys.readouterr().err
 
 
 def test_fit_with_hubers_loss(capsys):

@@ -16,6 +16,7 @@ data is the way to read the code, and imports point one way along it. A folder's
     detector    the article's detector, predicted and explained
     plot        pictures (loads matplotlib, and only when asked for)
     testing     check_gradient()
+    runs        sweep(): one function, many settings and seeds, on many machines
     article     the article's experiments and claims
     cli         the command
 
@@ -39,6 +40,8 @@ from .detector.explanation import CrossCheck
 from .network.ensemble import Ensemble
 from .network.line import Line
 from .network.mlp import MLP
+from .runs.sweep import sweep
+from .runs.table import write_table
 from .segments.argmax import argmax_changes, argmin_changes, sign_changes
 from .segments.dead import DeadUnits, dead_units
 from .segments.extract import EnsembleSegments, extract_outputs, extract_segments
@@ -84,8 +87,10 @@ __all__ = [
     "plot",
     "sample",
     "sign_changes",
+    "sweep",
     "testing",
     "train",
+    "write_table",
 ]
 
 

@@ -124,6 +124,11 @@ def _parser() -> argparse.ArgumentParser:
         "--seeds", type=_count, metavar="N", help="judge the article's claims, too, on N networks from --seed on"
     )
     article.add_argument("--jobs", type=_count, metavar="N", help="processes for that; one for each core if not given")
+    article.add_argument(
+        "--dask",
+        metavar="ADDRESS",
+        help="of a scheduler of dask, such as tcp://host:8786, whose workers do that instead",
+    )
     article.add_argument("--device", choices=DEVICES, default="cpu", help="auto is the GPU if there is one")
 
     fit = command("fit", _fit, "Train a network on a function; print its losses and count its segments.")
@@ -177,6 +182,10 @@ def _article(args: argparse.Namespace) -> None:
         raise ValueError("--seeds judges claims about all experiments: leave out --only")
     if args.jobs and not args.seeds:
         raise ValueError("--jobs is for the networks of --seeds: give both")
+    if args.dask and not args.seeds:
+        raise ValueError("--dask is for the networks of --seeds: give both")
+    if args.dask and (args.jobs or device == "gpu"):
+        raise ValueError("--dask has workers of its own: leave out --jobs and the GPU")
     if args.jobs and device == "gpu":
         raise ValueError("--jobs is for the CPU: leave it out with a GPU")
     # some experiments do not replace the page of all
@@ -188,15 +197,29 @@ def _article(args: argparse.Namespace) -> None:
 
 
 def _study(args: argparse.Namespace, out: Path, device: str) -> Study:
-    """The claims on many networks: on a GPU side by side, on the CPU in processes of their own."""
+    """The claims on many networks: on a GPU side by side, on the CPU in processes of their own, or those of dask."""
     seeds = range(args.seed, args.seed + args.seeds)
     try:
-        studied = study(seeds, out, device="gpu") if device == "gpu" else study_in_processes(seeds, out, args.jobs)
+        if args.dask:
+            studied = _study_on_dask(seeds, out, args.dask)
+        else:
+            studied = study(seeds, out, device="gpu") if device == "gpu" else study_in_processes(seeds, out, args.jobs)
     except KeyboardInterrupt:
         kept = out / "seeds"
         raise KeyboardInterrupt(f"interrupted; {kept} keeps what is done, run again to go on") from None
     print(f"wrote {out / 'claims.json'}")
     return studied
+
+
+def _study_on_dask(seeds: range, out: Path, address: str) -> Study:
+    """`study` on the workers of a scheduler of dask."""
+    try:
+        from distributed import Client
+    except ImportError as error:
+        install = "--dask needs the package distributed: pip install 'tinymlp-microscope[dask]'"
+        raise ModuleNotFoundError(install) from error
+    with Client(address, timeout="10s") as client:
+        return study(seeds, out, executor=client.get_executor())
 
 
 def _fit(args: argparse.Namespace) -> None:

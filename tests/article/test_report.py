@@ -120,7 +120,7 @@ def test_the_page_with_claims(tmp_path, agree):
     """Catches: a verdict on the wrong row, orders mixed up, a conclusion that the numbers do not draw."""
     claim = CLAIM | {"shuffled": verdict(-3, agree, "holds" if agree == 8 else "does not hold")}
     tried = {"name": "sine-10", "unshuffled": numbers(0.1634, 33), "shuffled": numbers(0.0026, 31.5)}
-    write_report([SHORT], tmp_path, study=Study(tuple(range(8)), [claim], [tried], seconds=90.0), progress=False)
+    write_report([SHORT], tmp_path, study=Study(tuple(range(8)), [claim], [tried], [], seconds=90.0), progress=False)
     text = (tmp_path / "index.html").read_text("utf-8")
     page = Page(text)
     assert not page.open

@@ -1,5 +1,6 @@
 """The segments of an ensemble against those of its networks, one by one."""
 
+import json
 import pickle
 from itertools import product
 
@@ -263,3 +264,21 @@ def test_jumps_have_the_errors_of_both_slopes():
         slopes = f[k].regions.line_errors.real[0]
         expected = [slopes[i] + slopes[i + 1] + 2.0**-52 * abs(f[k].boundaries[i].jump) for i in visible]
         assert f[k].jump_errors == pytest.approx(expected, rel=1e-9, abs=0)
+
+
+@pytest.mark.parametrize(("interval", "ends"), [(None, [None, None]), ((-1, np.float32(2)), [-1.0, 2.0])])
+def test_to_dict_is_json(interval, ends):
+    """Catches: NumPy's numbers, NaN after the end of a short row, infinity; one network's segments under another's."""
+    nets = Ensemble([1, 5, 5, 1], range(4))
+    f = extract_segments(nets, interval)
+    whole = f.to_dict()
+    assert json.loads(json.dumps(whole, allow_nan=False)) == whole
+    assert whole["interval"] == ends
+    assert whole["rational"] is False
+    assert [len(network["segments"]) for network in whole["networks"]] == f.counts.tolist()
+    for k, network in enumerate(whole["networks"]):
+        alone = extract_segments(nets.nets[k], interval)
+        assert network["certified"] is True
+        owners = [[list(owner) for owner in boundary.owners] for boundary in alone.boundaries]
+        assert [boundary["owners"] for boundary in network["boundaries"]] == owners
+        assert [s["slope"] for s in network["segments"]] == pytest.approx(alone.slopes)

@@ -1,5 +1,6 @@
 """What a training leaves: losses, snapshots, and what is kept where it stops early."""
 
+import json
 import pickle
 
 import numpy as np
@@ -104,3 +105,18 @@ def test_errors_travel_between_processes():
     for error in (TrainingDiverged("too far", history), TrainingInterrupted(history)):
         back = pickle.loads(pickle.dumps(error))
         assert (type(back), str(back), len(back.history)) == (type(error), str(error), 2)
+
+
+@pytest.mark.parametrize("make", [MLP, Ensemble])
+def test_to_dict_is_json(make):
+    """Catches: arrays or keys that JSON cannot hold, a snapshot under another epoch."""
+    net = MLP([1, 3, 1]) if make is MLP else Ensemble([1, 3, 1], range(2))
+    before = net.params.copy()
+    history = train(net, sample("sine", n=50), 3, snapshots=[0, 3])
+    whole = json.loads(json.dumps(history.to_dict(), allow_nan=False))
+    assert whole == history.to_dict()
+    assert np.array_equal(whole["losses"], history.losses)
+    assert np.array_equal(whole["article_losses"], history.article_losses)
+    assert [snapshot["epoch"] for snapshot in whole["snapshots"]] == [0, 3]
+    assert np.array_equal(np.float32(whole["snapshots"][0]["params"]), before)
+    assert np.array_equal(np.float32(whole["snapshots"][1]["params"]), net.params)

@@ -4,7 +4,7 @@ experiment     Experiment, and run(): what a network is trained on, and how it g
 experiments    the article's, as data
 measures       numbers that sum a trained network up
 claims         the article's conclusions, as data
-study          every claim judged on many networks
+study          every claim judged on many networks; other experiments and questions on many
 results        their numbers on disk
 report, page   the pictures, and the page about them
 """

@@ -93,6 +93,11 @@ class Run:
         return self.stages[-1].net
 
     @property
+    def view(self) -> View:
+        """The last picture."""
+        return self.stages[-1].view
+
+    @property
     def data(self) -> Dataset:
         """The samples of the last round."""
         return self.stages[-1].round.sample()

@@ -30,7 +30,8 @@ def write_report(
 ) -> Path:
     """Run the experiments on one seed and write ``out/index.html``, its pictures beside it; returns the page's path.
 
-    With a `study`, the page has the verdicts on the article's claims. The device is where the networks are trained.
+    With a `study` of the article's experiments, the page has the verdicts on the article's claims. The device is where
+    the networks are trained.
     """
     device = choose_device(device)
     check_folder(out)

@@ -5,21 +5,11 @@ from collections.abc import Sequence
 from hashlib import sha256
 from pathlib import Path
 
-import numpy as np
-
 from ..devices import model_of
+from ..runs.fingerprint import CODE
 from ..system.files import write_text
 
-__all__ = ["code_of", "digits_of", "read_result", "write_json", "write_result"]
-
-
-def code_of(folder: Path) -> str:
-    """A hash of every module there and of NumPy's version: results with another hash come from other code."""
-    sources = [path.read_bytes() for path in sorted(folder.rglob("*")) if path.suffix in (".py", ".cu")]
-    return sha256(b"\0".join([*sources, np.__version__.encode()])).hexdigest()
-
-
-CODE = code_of(Path(__file__).parent.parent)  # as it was when it was loaded
+__all__ = ["digits_of", "read_result", "write_json", "write_result"]
 
 
 def digits_of(device: str, seeds: Sequence[int]) -> str:

@@ -1,21 +1,23 @@
-"""study(): every experiment on many networks, unshuffled and shuffled, and a verdict on every claim.
+"""study(): experiments on many networks, unshuffled and shuffled; of the article's, a verdict on every claim.
 
 Networks learn side by side, so many at a time. What a group of them gave is written down as soon as it is through, and
 a study that is interrupted goes on from there.
 """
 
 import os
-from collections.abc import Iterable, Iterator, Sequence, Sized
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
 from concurrent.futures import Executor, as_completed
 from dataclasses import dataclass, replace
 from functools import cache
 from operator import index
 from pathlib import Path
 from time import perf_counter
+from typing import Any
 
 import numpy as np
 
 from ..devices import choose_device, model_of
+from ..runs.fingerprint import fingerprint
 from ..system.files import check_folder
 from ..system.memory import check_memory
 from ..system.processes import worker_processes
@@ -23,15 +25,38 @@ from ..system.progress import progress_bar
 from ..system.threads import blas_threads
 from ..training.history import TrainingDiverged
 from .claims import CLAIMS, Claim, Trained
-from .experiment import EnsembleRun, Experiment, run_ensemble
+from .experiment import EnsembleRun, Experiment, Run, run_ensemble
 from .experiments import EXPERIMENTS
 from .measures import count_breakpoints, mean_squared_error
 from .results import digits_of, read_result, write_json, write_result
 
-__all__ = ["ORDERS", "Study", "judge", "measure", "spread", "study", "study_in_processes", "timed_measure"]
+__all__ = [
+    "MEASURES",
+    "ORDERS",
+    "Measures",
+    "Study",
+    "judge",
+    "measure",
+    "spread",
+    "study",
+    "study_in_processes",
+    "timed_measure",
+]
 
 ORDERS = {"unshuffled": False, "shuffled": True}
 AT_ONCE = {"cpu": 32, "gpu": 1024}  # networks that are trained side by side; a stop loses those
+
+
+def _error(trained: Run) -> float:
+    return mean_squared_error(trained.net, trained.data)
+
+
+def _segments(trained: Run) -> int:
+    return count_breakpoints(trained.net, trained.view.interval) + 1
+
+
+Measures = Mapping[str, Callable[[Run], float]]
+MEASURES: Measures = {"mean_squared_error": _error, "segments": _segments}
 
 
 @dataclass(frozen=True)
@@ -45,8 +70,10 @@ class Study:
         As in ``claims.json``: "name", "article", "measure" and "agrees_if" of each claim; for each of "unshuffled" and
         "shuffled" its "median", "quartiles" (the 25 % and the 75 % point), "agree" out of "seeds", and the "verdict".
     experiments : list of dict
-        "name", and for each of "unshuffled" and "shuffled" of "mean_squared_error" and "segments" at the end the
-        "median" and the "quartiles".
+        "name", and for each of "unshuffled" and "shuffled" of every measure the "median" and the "quartiles".
+    rows : list of dict
+        What that is made of: "experiment", "order", "seed", and every measure of that network. `write_table` and
+        ``pandas.DataFrame`` make tables of it.
     seconds : float
         What the jobs took, added up; kept results count as when they were made.
     """
@@ -54,6 +81,7 @@ class Study:
     seeds: tuple[int, ...]
     claims: list[dict]
     experiments: list[dict]
+    rows: list[dict]
     seconds: float
 
 
@@ -61,21 +89,32 @@ def study(
     seeds: Iterable[int],
     out: str | Path,
     *,
+    experiments: Iterable[Experiment] | None = None,
+    measures: Measures | None = None,
     executor: Executor | None = None,
     progress: bool = True,
     device: str = "cpu",
 ) -> Study:
     """Take a network of every seed through all experiments, with the article's batches and shuffled; judge the claims.
 
+    With experiments of your own there are no claims: docs/own_experiments.md.
+
     Parameters
     ----------
     seeds : iterable of int
     out : path
         Folder of ``claims.json``, ``experiments.json`` and, in ``seeds/``, what each network gave, and on which
-        processor or GPU. What is there from this very code, undamaged, is not made again.
+        processor or GPU. What is there, undamaged, from
+        this very code, and from the same experiments and measures (`fingerprint`), is not made again.
+    experiments : iterable of Experiment
+        The article's, and its claims, if not given.
+    measures : dict from str to callable
+        What to ask of each network when it is through: takes the `Run`, gives a finite number. `MEASURES` if not given:
+        the "mean_squared_error" over the samples of the last round, and the "segments" on the interval of the last
+        picture, which are certified.
     executor : concurrent.futures.Executor
         Runs the networks on the CPU, two jobs for every 32 seeds; in this process, one after the other, if not given.
-        It must be able to import tinymlp, and need not see ``out``.
+        It must be able to import tinymlp, and to pickle the experiments and measures; it need not see ``out``.
     progress : bool
         Show a progress bar.
     device : "cpu", "gpu" or "auto"
@@ -89,7 +128,8 @@ def study(
     Raises
     ------
     ValueError, TypeError
-        If there are no seeds, one is there twice, or one is not an integer >= 0; if there is an executor for a GPU.
+        If there are no seeds, one is there twice, or one is not an integer >= 0; if there is an executor for a GPU; if
+        there are no experiments or measures, or two experiments have the same name; if a measure is no finite number.
     RuntimeError
         If training diverges for some seed, or the executor runs other code than this; if there is no GPU.
     """
@@ -101,16 +141,17 @@ def study(
     seeds = tuple(map(index, seeds))
     if not seeds or len(set(seeds)) < len(seeds) or min(seeds) < 0:
         raise ValueError(f"seeds is {seeds}: give one or more different integers >= 0")
+    own = _check_own(experiments, measures)
     folder = Path(out) / "seeds"
     check_folder(folder)
     files = {(seed, order): folder / f"{seed}-{order}.json" for seed in seeds for order in ORDERS}
     groups = [seeds[k : k + AT_ONCE[device]] for k in range(0, len(seeds), AT_ONCE[device])]
-    codes = {seed: digits_of(device, group) for group in groups for seed in group}
+    codes = {seed: _code(device, group, own) for group in groups for seed in group}
     results = {job: kept for job, file in files.items() if (kept := read_result(file, codes[job[0]])) is not None}
     jobs = [(group, order) for order in ORDERS for group in groups if any((s, order) not in results for s in group)]
     done = len(files) - sum(len(group) for group, _ in jobs)
     with progress_bar(total=len(files), initial=done, desc="study", unit="network", disable=not progress) as bar:
-        for (seed, order), result in _run(jobs, executor, device):
+        for (seed, order), result in _run(jobs, executor, device, own):
             if result["code"] != codes[seed]:
                 raise RuntimeError("the executor runs another version of tinymlp or NumPy than this process")
             write_result(files[seed, order], result)
@@ -121,9 +162,9 @@ def study(
     claims = [
         {"name": c.name, "article": c.article, "measure": c.measure, "agrees_if": f"{c.side} {c.bound:g}"}
         | {order: judge(c, [r["claims"][c.name] for r in given]) for order, given in by_order.items()}
-        for c in CLAIMS
+        for c in ([] if "experiments" in own else CLAIMS)
     ]
-    experiments = [
+    summary = [
         {"name": name}
         | {
             order: {key: spread([r["experiments"][name][key] for r in given]) for key in numbers}
@@ -132,8 +173,15 @@ def study(
         for name, numbers in results[seeds[0], "shuffled"]["experiments"].items()
     ]
     write_json(Path(out) / "claims.json", claims)
-    write_json(Path(out) / "experiments.json", experiments)
-    return Study(seeds, claims, experiments, sum(r["seconds"] for r in results.values()))
+    write_json(Path(out) / "experiments.json", summary)
+    rows = [
+        {"experiment": name, "order": order, "seed": seed} | numbers
+        for name in results[seeds[0], "shuffled"]["experiments"]
+        for order in ORDERS
+        for seed in seeds
+        for numbers in [results[seed, order]["experiments"][name]]
+    ]
+    return Study(seeds, claims, summary, rows, sum(r["seconds"] for r in results.values()))
 
 
 def spread(values: Sequence[float]) -> dict:
@@ -153,7 +201,36 @@ def judge(claim: Claim, values: Sequence[float]) -> dict:
     return spread(values) | {"agree": agree, "seeds": len(values), "verdict": verdict}
 
 
-def measure(seeds: Sequence[int], shuffle: bool, device: str = "cpu") -> Iterator[dict[str, dict]]:
+def _check_own(experiments: Iterable[Experiment] | None, measures: Measures | None) -> dict[str, Any]:
+    """What of these is given, as keyword arguments of `measure`."""
+    own: dict[str, Any] = {}
+    if experiments is not None:
+        own["experiments"] = experiments = tuple(experiments)
+        names = [e.name for e in experiments]
+        if not names or len(set(names)) < len(names):
+            raise ValueError(f"experiments has the names {names}: give one or more, with different names")
+    if measures is not None:
+        own["measures"] = measures = dict(measures)
+        if not measures or {"experiment", "order", "seed"} & measures.keys():
+            raise ValueError(
+                f"measures has the names {list(measures)}: give one or more, not experiment, order or seed"
+            )
+    return own
+
+
+def _code(device: str, seeds: Sequence[int], own: Mapping[str, Any]) -> str:
+    """What the numbers depend on."""
+    return digits_of(device, seeds) + (f", asked {fingerprint(own)}" if own else "")
+
+
+def measure(
+    seeds: Sequence[int],
+    shuffle: bool,
+    device: str = "cpu",
+    *,
+    experiments: Sequence[Experiment] | None = None,
+    measures: Measures | None = None,
+) -> Iterator[dict[str, dict]]:
     """Take a network of each seed through all experiments, side by side; one's numbers after the other's.
 
     Parameters
@@ -164,12 +241,13 @@ def measure(seeds: Sequence[int], shuffle: bool, device: str = "cpu") -> Iterato
         False for the article's batches, slices of the x axis; True to draw a new order for every epoch. Nothing else
         differs.
     device : "cpu" or "gpu"
+    experiments, measures
+        As those of `study`.
 
     Yields
     ------
     dict
-        "claims": each claim's value by its name; "experiments": of each by its name the last network's
-        "mean_squared_error" over the samples of its last round, and "segments" on the interval of its last picture.
+        "claims": each claim's value by its name; "experiments": of each by its name every measure.
     """
 
     several = device == "cpu" and len(seeds) > 1
@@ -181,28 +259,32 @@ def measure(seeds: Sequence[int], shuffle: bool, device: str = "cpu") -> Iterato
         return run_ensemble(shuffled, seeds, start=start, device=device, by_segments=several)
 
     for k in range(len(seeds)):
-        yield _numbers(cache(lambda experiment, k=k: all_trained(experiment)[k]))
+        trained: Trained = cache(lambda experiment, k=k: all_trained(experiment)[k])
+        asked = EXPERIMENTS if experiments is None else experiments
+        with blas_threads(max(max(e.sizes) for e in asked)):
+            numbers = {e.name: _ask(trained(e), measures or MEASURES) for e in asked}
+            claims = {} if experiments is not None else {c.name: float(c.value(trained)) for c in CLAIMS}
+        yield {"claims": claims, "experiments": numbers}
 
 
-def _numbers(trained: Trained) -> dict[str, dict]:
-    """The numbers of one network."""
-    with blas_threads(max(max(e.sizes) for e in EXPERIMENTS)):
-        experiments = {}
-        for e in EXPERIMENTS:
-            net, data, view = trained(e).net, trained(e).data, trained(e).stages[-1].view
-            experiments[e.name] = {
-                "mean_squared_error": mean_squared_error(net, data),
-                "segments": count_breakpoints(net, view.interval) + 1,
-            }
-        return {"claims": {c.name: float(c.value(trained)) for c in CLAIMS}, "experiments": experiments}
+def _ask(trained: Run, measures: Measures) -> dict[str, float]:
+    """Every measure of one network."""
+    numbers = {}
+    for name, value in measures.items():
+        number = np.asarray(value(trained))
+        if number.ndim or number.dtype.kind not in "biuf" or not np.isfinite(number):
+            who = f"seed {trained.seed}, experiment {trained.experiment.name}"
+            raise ValueError(f"measure {name!r} of {who}, is {number.tolist()!r}: give a finite number")
+        numbers[name] = number.item() + 0  # 1 for True
+    return numbers
 
 
-def timed_measure(seeds: Sequence[int], order: str, device: str = "cpu") -> Iterator[dict]:
+def timed_measure(seeds: Sequence[int], order: str, device: str = "cpu", **own: Any) -> Iterator[dict]:
     """The numbers of `measure`, what they took, and the code they are from; the first took the training of all."""
     began = perf_counter()
     try:
-        for numbers in measure(seeds, ORDERS[order], device):
-            about = {"code": digits_of(device, seeds), "device": model_of(device)}
+        for numbers in measure(seeds, ORDERS[order], device, **own):
+            about = {"code": _code(device, seeds, own), "device": model_of(device)}
             yield {"seconds": perf_counter() - began} | about | numbers
             began = perf_counter()
     except TrainingDiverged as error:
@@ -210,21 +292,21 @@ def timed_measure(seeds: Sequence[int], order: str, device: str = "cpu") -> Iter
         raise RuntimeError(f"seed {which}, {order}: {error}") from error
 
 
-def _group(seeds: Sequence[int], order: str) -> list[dict]:
+def _group(seeds: Sequence[int], order: str, own: Mapping[str, Any]) -> list[dict]:
     """One job for an executor."""
-    return list(timed_measure(seeds, order))
+    return list(timed_measure(seeds, order, **own))
 
 
 def _run(
-    jobs: list[tuple[tuple[int, ...], str]], executor: Executor | None, device: str
+    jobs: list[tuple[tuple[int, ...], str]], executor: Executor | None, device: str, own: Mapping[str, Any]
 ) -> Iterator[tuple[tuple[int, str], dict]]:
     """Each network with its result, as they come. Jobs that wait are called off if one fails, or at Ctrl-C."""
     if executor is None:
         for seeds, order in jobs:
-            for seed, result in zip(seeds, timed_measure(seeds, order, device), strict=True):
+            for seed, result in zip(seeds, timed_measure(seeds, order, device, **own), strict=True):
                 yield (seed, order), result
         return
-    futures = {executor.submit(_group, *job): job for job in jobs}
+    futures = {executor.submit(_group, *job, own): job for job in jobs}
     try:
         for future in as_completed(futures):
             seeds, order = futures[future]

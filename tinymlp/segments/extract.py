@@ -183,6 +183,12 @@ class EnsembleSegments:
         with np.errstate(invalid="ignore"):
             return np.where(slope == 0, intercept, slope * x + intercept)  # where: 0 times infinity is nothing here
 
+    def to_dict(self) -> dict:
+        """All of it in lists, numbers and strings, for JSON: "networks" are the `PiecewiseLinear.to_dict` of each."""
+        networks = [self[k].to_dict() for k in range(len(self))]
+        interval = [None if np.isinf(end) else float(end) for end in self.interval]
+        return {"interval": interval, "rational": bool(self.rational), "networks": networks}
+
     def __repr__(self) -> str:
         (start, stop), least, most = self.interval, self.counts.min(), self.counts.max()
         return f"EnsembleSegments({len(self)} networks, {least} to {most} segments on ({start:g}, {stop:g}))"

@@ -47,6 +47,19 @@ class History:
             self.snapshots | {len(self) + epoch: params for epoch, params in later.snapshots.items()},
         )
 
+    def to_dict(self) -> dict:
+        """All of it in lists and numbers, for JSON; of a snapshot its "epoch" and its "params".
+
+        >>> import numpy as np
+        >>> History(np.array([0.5, 0.25]), np.array([4.0, 2.0]), {0: np.array([1, 2, 3])}).to_dict()
+        {'losses': [0.5, 0.25], 'article_losses': [4.0, 2.0], 'snapshots': [{'epoch': 0, 'params': [1, 2, 3]}]}
+        """
+        return {
+            "losses": self.losses.tolist(),
+            "article_losses": self.article_losses.tolist(),
+            "snapshots": [{"epoch": epoch, "params": params.tolist()} for epoch, params in self.snapshots.items()],
+        }
+
 
 class TrainingDiverged(ArithmeticError):
     """The loss or a parameter became NaN or infinite.
