@@ -6,6 +6,7 @@ data is the way to read the code, and imports point one way along it. A folder's
     arguments   numbers, seeds and choices, checked
     functions   what to learn: the target functions by name
     interval    on what x: (start, stop)
+    csv_files   columns of numbers from text files
     data        samples: Dataset, sample()
     devices     NumPy or CuPy
     network     what a network is: MLP, Line, Ensemble, and weights from elsewhere
