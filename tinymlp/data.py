@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-from .arguments import check_flag, check_number, generator
+from .arguments import check_array, check_dtype, check_flag, check_number, generator
 from .csv_files import Column, read_columns
 from .functions import Function, find_function
 from .interval import Interval, takes_interval, x_samples
@@ -17,9 +17,7 @@ __all__ = ["Dataset", "sample"]
 
 def _checked(name: str, values: ArrayLike) -> NDArray:
     """Values as a float array of one or two dimensions, one row per sample; ValueError says what is wrong."""
-    array = np.array(values)
-    if array.dtype.kind not in "biuf":
-        raise ValueError(f"{name} has dtype {array.dtype}: give real numbers")
+    array = np.array(check_array(name, values))
     if array.dtype.kind != "f":
         array = array.astype(np.float64)
     if array.ndim not in (1, 2):
@@ -46,7 +44,7 @@ class Dataset:
     Raises
     ------
     ValueError
-        If either is empty, not numeric, not finite, or if their lengths differ.
+        If either is empty, not numeric, masked, not finite, or if their lengths differ.
     """
 
     x: NDArray
@@ -80,10 +78,11 @@ class Dataset:
         ValueError
             If a value is too large for the dtype.
         """
+        dtype = check_dtype("dtype", dtype)
         with np.errstate(over="ignore"):
             x, y = (np.ascontiguousarray(v.reshape(len(self), -1).T, dtype) for v in (self.x, self.y))
         if not (np.isfinite(x).all() and np.isfinite(y).all()):
-            raise ValueError(f"the data hold numbers too large for {np.dtype(dtype)}: scale them, or use float64")
+            raise ValueError(f"the data hold numbers too large for {dtype}: scale them, or use float64")
         return x, y
 
     @classmethod
@@ -168,7 +167,7 @@ def sample(
     noise = check_number("noise", noise, lambda v: 0 <= v < np.inf, "a standard deviation >= 0")
     rng = generator("seed", seed)
     with np.errstate(all="ignore"):
-        y = np.asarray(f(x), np.float64)
+        y = np.asarray(check_array("what the function gives", f(x)), np.float64)
     if y.shape != x.shape:
         raise ValueError(
             f"function gives shape {y.shape} on x of shape {x.shape}: it must work on arrays, one y for each x"

@@ -4,6 +4,7 @@ from importlib.util import find_spec
 
 import numpy as np
 import pytest
+from support.damage import with_a_byte_flipped
 
 from tinymlp import MLP
 from tinymlp.network.onnx_files import Node, read_graph
@@ -119,6 +120,10 @@ def test_words_for_what_is_no_network():
         ([node("Div", "a z", "y")], "divides by the vector"),
         ([node("Add", "z A", "y")], r"an array of shape \(4, 2\) meets a vector of 4"),
         ([node("Identity", "a", "y")], "does not depend on the input"),
+        ([node("Add", "z q", "y")], r"node '/y' \(Add\) has not the inputs .* KeyError\('q'\)"),
+        ([node("Add", "z", "y")], r"has not the inputs"),
+        ([node("Constant", "", "c"), node("Add", "z c", "y")], r"node '/c' \(Constant\) has not the inputs"),
+        ([node("LeakyRelu", "z", "y", alpha="x")], r"node '/y' \(LeakyRelu\)"),
     ]:
         with pytest.raises(ValueError, match=match):
             network(start + nodes, arrays)
@@ -159,6 +164,19 @@ def test_files(onnxruntime, tmp_path, slope, dtype):
     (tmp_path / "text.onnx").write_text("not a network")
     with pytest.raises(ValueError, match=r"text\.onnx is no ONNX file"):
         MLP.from_onnx(tmp_path / "text.onnx")
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_flipped_bytes(tmp_path, need, request):
+    """Catches: a KeyError, IndexError, TypeError or protobuf's own; an error that does not name the file."""
+    need(request, "--require-formats", find_spec("onnx") is not None, "no onnx")
+    path = tmp_path / "flipped.onnx"
+    MLP([1, 3, 1]).to_onnx(path)
+    for _ in with_a_byte_flipped(path, 1500):
+        try:
+            MLP.from_onnx(path)
+        except ValueError as error:
+            assert str(path) in str(error)  # noqa: PT017
 
 
 def test_without_the_package(monkeypatch, tmp_path):

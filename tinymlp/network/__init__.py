@@ -4,6 +4,7 @@ parameters      one flat vector, seen layer by layer
 mlp             MLP
 line            Line: a network of several inputs on a line through them
 ensemble        Ensemble: many networks, one matrix
+npz_files       MLP.load, which believes nothing
 
 Networks of others. Readers make a graph, which is rewritten as one chain of ReLU layers, and held against its source:
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..arguments import check_array
 from .arrays import as_array
 
 if TYPE_CHECKING:
@@ -26,9 +27,10 @@ def check_pairs(net: "MLP", check: Any) -> "MLP":
     if check is None:
         return net
     try:
-        x, y = (np.asarray(as_array(v), np.float64) for v in check)
+        pair = dict(zip(("x of check", "y of check"), check, strict=True))
     except (TypeError, ValueError) as error:
         raise ValueError("check is no pair (x, y): give an input and what the network gives for it") from error
+    x, y = (np.asarray(check_array(name, as_array(v, name)), np.float64) for name, v in pair.items())
     inputs, outputs = net.sizes[0], net.sizes[-1]
     if x.size % inputs or y.size != x.size // inputs * outputs:
         raise ValueError(f"check has x {x.shape} and y {y.shape}: the network has {inputs} inputs, {outputs} outputs")
@@ -45,16 +47,17 @@ def check_pairs(net: "MLP", check: Any) -> "MLP":
 def agrees(net: "MLP", x: NDArray, y: NDArray, tolerance: float, after: Callable | None = None) -> bool:
     """Whether net(x) is y (n, outputs), to a tolerance relative to what its last layer sums up."""
     exact = net.astype(np.float64)
-    found = exact(x)
-    a = np.asarray(x, float).T
-    for W, b in zip(exact.weights[:-1], exact.biases[:-1], strict=True):
-        z = W @ a + b[:, None]
-        a = np.maximum(z, exact.negative_slope * z)
-    size = (np.abs(exact.weights[-1]) @ np.abs(a) + np.abs(exact.biases[-1])[:, None]).max()
-    if after is not None:
-        with np.errstate(all="ignore"):
+    with np.errstate(all="ignore"):
+        found = exact(x)
+        a = np.asarray(x, float).T
+        for W, b in zip(exact.weights[:-1], exact.biases[:-1], strict=True):
+            z = W @ a + b[:, None]
+            a = np.maximum(z, exact.negative_slope * z)
+        size = (np.abs(exact.weights[-1]) @ np.abs(a) + np.abs(exact.biases[-1])[:, None]).max()
+        if after is not None:
             found, size = after(found), max(1.0, np.abs(after(found)).max())
-    with np.errstate(invalid="ignore"):
+        if not np.isfinite(size):  # then everything would be near enough
+            return False
         return bool(found.shape == y.shape and (np.abs(found - y) <= tolerance * size).all())
 
 

@@ -13,14 +13,13 @@ from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from .. import devices
-from ..arguments import check_flag, check_number, generator
-from . import keras_models, nnet_files, onnx_files, sklearn_models, text, torch_modules
+from ..arguments import check_array, check_dtype, check_flag, check_number, generator
+from . import keras_models, nnet_files, npz_files, onnx_files, sklearn_models, text, torch_modules
 from .arrays import as_array
 from .checks import check_pairs
 from .parameters import check_sizes, count_parameters, layer_views, pack
@@ -76,8 +75,7 @@ class MLP:
         device: str = "cpu",
     ):
         sizes = check_sizes(sizes)
-        if np.dtype(dtype).kind != "f":
-            raise ValueError(f"dtype is {np.dtype(dtype)}: give a float dtype")
+        dtype = check_dtype("dtype", dtype)
         rng = generator("seed", seed)
         draws = [
             rng.uniform(-1 / np.sqrt(inputs), 1 / np.sqrt(inputs), outputs * (inputs + 1))
@@ -106,7 +104,7 @@ class MLP:
 
     @params.setter
     def params(self, values: ArrayLike) -> None:
-        devices.fill(self._params, values)
+        devices.fill(self._params, check_array("params", values))
 
     @classmethod
     def from_params(
@@ -117,6 +115,7 @@ class MLP:
         count = count_parameters(sizes)
         if not hasattr(params, "shape") or not hasattr(params, "dtype"):
             raise TypeError(f"params is {params!r}: give an array of {count} floats, such as a snapshot")
+        check_array("params", params)
         if params.shape != (count,) or params.dtype.kind != "f":
             raise ValueError(f"params is {params.shape} {params.dtype}: sizes {list(sizes)} need ({count},) floats")
         return cls.__new__(cls)._set(sizes, params, negative_slope, dropout)
@@ -158,7 +157,8 @@ class MLP:
                 weights, biases = zip(*((W, b) for W, b in weights), strict=True)
             except (TypeError, ValueError) as error:
                 raise ValueError("biases are not given, and weights are no pairs (W, b): give both lists") from error
-        W, b = [as_array(w) for w in weights], [as_array(v) for v in biases]
+        W = [as_array(w, f"weights[{l}]") for l, w in enumerate(weights)]
+        b = [as_array(v, f"biases[{l}]") for l, v in enumerate(biases)]
         if check_flag("transpose", transpose):
             W = [w.T for w in W]
         return check_pairs(cls.from_params(*pack(W, b), negative_slope=negative_slope), check)
@@ -219,7 +219,7 @@ class MLP:
         Parameters
         ----------
         x : array_like, (n, inputs); with one input also (n,) or a number
-            Rounded to the network's dtype.
+            Real numbers, rounded to the network's dtype; what it does not hold is infinite.
 
         Returns
         -------
@@ -227,16 +227,18 @@ class MLP:
             On the device of the network.
         """
         xp = devices.array_module(self.device)
-        values = xp.asarray(x, self.dtype)
+        with np.errstate(over="ignore"):
+            values = xp.asarray(check_array("x", x), self.dtype)
         a = values.reshape(1, -1) if self.sizes[0] == 1 and values.ndim < 2 else values.T  # (inputs, n)
         if a.ndim != 2 or len(a) != self.sizes[0]:
             natural = ", or (n,)" if self.sizes[0] == 1 else ""
             raise ValueError(f"x has shape {values.shape}: give (n, {self.sizes[0]}){natural}")
         *hidden, (W_out, b_out) = zip(self.weights, self.biases, strict=True)
-        for W, b in hidden:
-            z = W @ a + b[:, None]  # (units, n)
-            a = xp.maximum(z, self.negative_slope * z if self.negative_slope else 0)
-        z = W_out @ a + b_out[:, None]
+        with np.errstate(over="ignore", invalid="ignore"):  # infinities are answers, too
+            for W, b in hidden:
+                z = W @ a + b[:, None]  # (units, n)
+                a = xp.maximum(z, self.negative_slope * z if self.negative_slope else 0)
+            z = W_out @ a + b_out[:, None]
         return z.reshape(values.shape) if values.ndim < 2 and self.sizes[-1] == 1 else z.T
 
     def copy(self) -> "MLP":
@@ -252,8 +254,13 @@ class MLP:
         return MLP.from_params(self.sizes, params, negative_slope=self.negative_slope, dropout=self.dropout)
 
     def astype(self, dtype: DTypeLike) -> "MLP":
-        """A copy whose parameters are rounded to another dtype."""
-        return self._on(self.params.astype(dtype))
+        """A copy whose parameters are rounded to another float dtype; ValueError if it cannot hold one of them."""
+        with np.errstate(over="ignore"):
+            params = self.params.astype(check_dtype("dtype", dtype))
+        xp = devices.array_module(self.device)
+        if not (xp.isfinite(params) | ~xp.isfinite(self.params)).all():
+            raise ValueError(f"the network has parameters too large for {params.dtype}: choose a wider dtype")
+        return self._on(params)
 
     def to(self, device: str) -> "MLP":
         """This network on "cpu", "gpu" or, with "auto", the GPU if there is one: itself if it is there, else a copy.
@@ -277,16 +284,7 @@ class MLP:
                 dropout=self.dropout,
             )
 
-    @classmethod
-    def load(cls, path: str | Path) -> "MLP":
-        """Read a network that `save` wrote; ValueError if the file is something else."""
-        try:
-            with open(path, "rb") as raw, np.load(raw, allow_pickle=False) as file:
-                state = {key: file[key] for key in ("sizes", "params", "negative_slope", "dropout")}
-        except (BadZipFile, KeyError, ValueError, EOFError, TypeError, AttributeError) as error:
-            raise ValueError(f"{path} is not a network that MLP.save wrote") from error
-        settings = {key: float(state[key]) for key in ("negative_slope", "dropout")}
-        return cls.from_params(state["sizes"].tolist(), state["params"], **settings)
+    load = classmethod(npz_files.load)
 
     def __repr__(self) -> str:
         where = "" if self.device == "cpu" else ", device='gpu'"

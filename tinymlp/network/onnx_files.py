@@ -64,13 +64,25 @@ def from_onnx(cls: type["MLP"], path: str | Path, *, output: str | None = None, 
     """
     onnx = _library()
     try:
-        model = onnx.load(path)
+        model = onnx.load(Path(path))
     except OSError:
         raise
     except Exception as error:  # protobuf's, of a kind of its own
-        raise ValueError(f"{path} is no ONNX file") from error
+        raise ValueError(f"{path} is no ONNX file: {error}") from error
+    try:
+        weights, biases, slope = as_layers(_read_model(onnx, model, output))
+        written = [float(p.value) for p in model.metadata_props if p.key == SLOPE]
+        if written and np.float32(written[0]) == np.float32(slope):
+            slope = written[0]
+        return check_pairs(cls.from_weights(weights, biases, negative_slope=slope), check)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
+
+
+def _read_model(onnx: Any, model: Any, output: str | None) -> Vector:
+    """The output of a model."""
     graph = model.graph
-    constants = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in graph.initializer}
+    constants = {tensor.name: _to_array(onnx, tensor) for tensor in graph.initializer}
     shapes = {
         v.name: [d.dim_value if d.HasField("dim_value") else None for d in v.type.tensor_type.shape.dim]
         for v in graph.input
@@ -78,17 +90,26 @@ def from_onnx(cls: type["MLP"], path: str | Path, *, output: str | None = None, 
     }
     nodes = []
     for node in graph.node:
-        attributes = {a.name: onnx.helper.get_attribute_value(a) for a in node.attribute}
-        if node.op_type == "Constant" and "value" in attributes:
-            attributes["value"] = onnx.numpy_helper.to_array(attributes["value"])
+        attributes = {a.name: _attribute(onnx, node, a) for a in node.attribute}
         nodes.append(Node(node.op_type, node.name, list(node.input), list(node.output), attributes))
     opset = max((o.version for o in model.opset_import if not o.domain), default=1)
-    vector = read_graph(nodes, constants, shapes, [o.name for o in graph.output], output, opset=opset)
-    weights, biases, slope = as_layers(vector)
-    written = [float(p.value) for p in model.metadata_props if p.key == SLOPE]
-    if written and np.float32(written[0]) == np.float32(slope):
-        slope = written[0]
-    return check_pairs(cls.from_weights(weights, biases, negative_slope=slope), check)
+    return read_graph(nodes, constants, shapes, [o.name for o in graph.output], output, opset=opset)
+
+
+def _to_array(onnx: Any, tensor: Any) -> NDArray:
+    try:
+        return onnx.numpy_helper.to_array(tensor)
+    except Exception as error:  # of a damaged tensor, anything
+        raise ValueError(f"the array {tensor.name!r} cannot be read: {error}") from error
+
+
+def _attribute(onnx: Any, node: Any, attribute: Any) -> Any:
+    """Its value, an array if it is a tensor."""
+    try:
+        value = onnx.helper.get_attribute_value(attribute)
+    except ValueError as error:
+        raise ValueError(f"node {node.name!r} ({node.op_type}) has a damaged attribute: {error}") from error
+    return _to_array(onnx, value) if attribute.HasField("t") else value
 
 
 def _library() -> Any:
@@ -114,6 +135,8 @@ def read_graph(
     ``constants`` are the arrays with names, ``shapes`` those of the inputs, the first dimension that of the samples if
     there are several; ``output`` is needed if there are several outputs.
     """
+    if not outputs:
+        raise ValueError("the graph has no output")
     if output is None and len(outputs) != 1:
         raise ValueError(f"the graph has the outputs {', '.join(outputs)}: choose one, such as output={outputs[0]!r}")
     if output is not None and output not in outputs:
@@ -137,6 +160,8 @@ def read_graph(
             reader.read(node)
         except ValueError as error:
             raise ValueError(f"{place}: {error}") from error
+        except (ArithmeticError, AttributeError, LookupError, MemoryError, TypeError, StopIteration) as error:
+            raise ValueError(f"{place} has not the inputs and attributes that it needs: {error!r}") from error
     if goal not in reader.vectors:
         raise ValueError(f"the output {goal!r} does not depend on the input")
     if goal in reader.left_out:

@@ -59,13 +59,14 @@ class Units:
         return M if (self.gain == 1).all() else M.astype(np.float64) * self.gain
 
 
+@np.errstate(all="ignore")
 def as_layers(output: Vector) -> tuple[list[NDArray], list[NDArray], float]:
     """Weights (out, in) and biases (out,) of each layer, and the negative slope.
 
     Raises
     ------
     ValueError
-        If skip connections would make a layer too large.
+        If skip connections would make a layer too large, or a number is not finite, or becomes so.
     """
     last = _last_uses(output)
     hidden = sorted((block for block in last if block.depth), key=lambda block: block.depth)  # in order of the graph
@@ -98,7 +99,13 @@ def as_layers(output: Vector) -> tuple[list[NDArray], list[NDArray], float]:
             )
         before = layout
     W, b = _affine(output, before)
-    return [*weights, W], [*biases, b], slope
+    weights, biases = [*weights, W], [*biases, b]
+    for l, layer in enumerate(zip(weights, biases, strict=True)):
+        if not all(np.isfinite(a).all() for a in layer):
+            raise ValueError(
+                f"layer {l} has weights or biases that are NaN or infinite, or become so where layers are folded"
+            )
+    return weights, biases, slope
 
 
 def _last_uses(output: Vector) -> dict[Block, int]:

@@ -10,6 +10,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ..arguments import check_array, check_number
 from ..interval import Interval, check_interval, takes_interval
 from .find_regions import Regions
 
@@ -169,14 +170,14 @@ class PiecewiseLinear:
 
     def __call__(self, x: ArrayLike) -> NDArray:
         """f(x) for x of any shape inside the interval; float64. ValueError if some x lies outside."""
-        x = np.asarray(x, np.float64)
+        x = np.asarray(check_array("x", x), np.float64)
         start, stop = self.interval
         outside = ~((x >= start) & (x <= stop))  # NaN is, too
         if outside.any():
             raise ValueError(f"x holds {x[outside].flat[0]}, outside of [{start}, {stop}]")
         segment = np.searchsorted(self.breakpoints, x, side="right")
         slope, intercept = self.slopes[segment], self.intercepts[segment]
-        with np.errstate(invalid="ignore"):
+        with np.errstate(over="ignore", invalid="ignore"):
             return np.where(slope == 0, intercept, slope * x + intercept)  # where: 0 times infinity is nothing here
 
     def slopes_at(self, x: ArrayLike) -> Slopes:
@@ -224,27 +225,48 @@ class PiecewiseLinear:
 
     @takes_interval
     def integral(self, interval: Interval) -> float:
-        """The integral of f over a finite interval inside its own; exact but for rounding."""
+        """The integral of f over a finite interval inside its own; exact but for rounding.
+
+        OverflowError if it exceeds float64.
+        """
         a, b = check_interval(interval)
         if a < self.interval[0] or b > self.interval[1]:
             raise ValueError(f"interval is {a, b}: it reaches outside of that of the segments, {self.interval}")
         inner = self.breakpoints[(self.breakpoints > a) & (self.breakpoints < b)]
         x = np.array([a, *inner, b])
-        return float(np.trapezoid(self(x), x))  # exact: straight between neighbours
+        with np.errstate(over="ignore", invalid="ignore"):
+            area = float(np.trapezoid(self(x), x))  # exact: straight between neighbours
+        if np.isfinite(area):
+            return area
+        first = int(np.searchsorted(self.breakpoints, a, side="right"))  # parts exceed float64, and perhaps the sum
+        whole = Fraction(0)
+        for k, (left, right) in enumerate(pairwise(map(Fraction, x.tolist())), first):
+            slope, intercept = Fraction(float(self.slopes[k])), Fraction(float(self.intercepts[k]))
+            whole += (right - left) * (slope * (left + right) / 2 + intercept)
+        try:
+            return float(whole)
+        except OverflowError as error:
+            raise OverflowError(f"the integral on ({a}, {b}) exceeds float64: choose a smaller interval") from error
 
     def solve(self, y: float) -> NDArray:
         """Every x with f(x) = y, float64, in increasing order; of a segment at height y throughout, its two ends.
 
         A segment has a solution inside if f - y, computed in float64, has opposite signs at its two ends. So a
-        solution that only touches y may be found or not, as rounding goes.
+        solution that only touches y may be found or not, as rounding goes. OverflowError if one exceeds float64.
         """
-        y = float(y)
-        if not np.isfinite(y):
-            raise ValueError(f"y is {y}: give a finite number")
+        y = check_number("y", y, np.isfinite, "a finite number")
         ends, heights = self._ends(), self._heights()
         above = np.sign(heights - y)
         k = np.flatnonzero(above[:-1] * above[1:] < 0)  # segments that cross y
-        crossings = np.clip((y - self.intercepts[k]) / self.slopes[k], ends[k], ends[k + 1])
+        with np.errstate(over="ignore"):
+            crossings = (y - self.intercepts[k]) / self.slopes[k]
+        for j in np.flatnonzero(~np.isfinite(crossings)):
+            slope, intercept = Fraction(float(self.slopes[k[j]])), Fraction(float(self.intercepts[k[j]]))
+            try:
+                crossings[j] = float((Fraction(y) - intercept) / slope)
+            except OverflowError as error:
+                raise OverflowError(f"f is {y} at an x that exceeds float64") from error
+        crossings = np.clip(crossings, ends[k], ends[k + 1])
         return np.sort(np.concatenate([ends[above == 0], crossings]))
 
     def minimum(self) -> Extremum:
