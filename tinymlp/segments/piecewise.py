@@ -256,7 +256,7 @@ class PiecewiseLinear:
         """
         y = check_number("y", y, np.isfinite, "a finite number")
         ends, heights = self._ends(), self._heights()
-        above = np.sign(heights - y)
+        above = (heights > y).astype(int) - (heights < y)
         k = np.flatnonzero(above[:-1] * above[1:] < 0)  # segments that cross y
         with np.errstate(over="ignore"):
             crossings = (y - self.intercepts[k]) / self.slopes[k]
