@@ -111,7 +111,7 @@ def test_skip_connections():
 def test_words_for_what_is_no_network():
     """Catches: an operation skipped; an unnamed node; one of two outputs chosen silently."""
     start = [node("Gemm", "x A a", "z", transB=1)]
-    arrays = {"A": A, "a": a}
+    arrays = {"A": A, "a": a, "o": 0 * a}
     for nodes, match in [
         ([node("Gelu", "z", "y")], r"node '/y' \(Gelu\): .* no segments"),
         ([node("Tanh", "z", "t"), node("Add", "t a", "y")], "stands after Tanh"),
@@ -122,6 +122,7 @@ def test_words_for_what_is_no_network():
         ([node("Identity", "a", "y")], "does not depend on the input"),
         ([node("Add", "z q", "y")], r"node '/y' \(Add\) has not the inputs .* KeyError\('q'\)"),
         ([node("Add", "z", "y")], r"has not the inputs"),
+        ([node("BatchNormalization", "z a a a o", "y", epsilon=0.0)], "layer 0 has weights or biases that are NaN"),
         ([node("Constant", "", "c"), node("Add", "z c", "y")], r"node '/c' \(Constant\) has not the inputs"),
         ([node("LeakyRelu", "z", "y", alpha="x")], r"node '/y' \(LeakyRelu\)"),
     ]:

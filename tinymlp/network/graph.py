@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 
 from .activations import Activation
 
-_quiet = np.errstate(all="ignore")  # `as_layers` looks whether a number became infinite
-
 __all__ = ["Block", "Vector", "inputs"]
+
+_quiet = np.errstate(all="ignore")  # `as_layers` looks whether a number became infinite
 
 
 @dataclass(frozen=True, eq=False)

@@ -57,19 +57,21 @@ def _member(archive: ZipFile, file: BinaryIO, name: str, kinds: str, wanted: tup
         raise ValueError(f"it has no {name}")
     info = archive.getinfo(f"{name}.npy")
     if info.compress_type != ZIP_STORED or info.compress_size != info.file_size or info.flag_bits & ENCRYPTED:
-        raise ValueError(f"its {name} are compressed or encrypted, which MLP.save does not do")
+        raise ValueError(f"its array {name} is compressed or encrypted, which MLP.save does not do")
     if info.file_size > os.fstat(file.fileno()).st_size:
-        raise ValueError(f"its {name} are said to have {info.file_size} bytes, more than the file")
+        raise ValueError(f"its array {name} is said to have {info.file_size} bytes, more than the file")
     with archive.open(info) as member:
         try:
             if npy.read_magic(member) != (1, 0):
                 raise ValueError("another version")
             shape, _, dtype = npy.read_array_header_1_0(member)
         except Exception as error:  # of Python's own parser, among others
-            raise ValueError(f"the header of its {name} cannot be read") from error
+            raise ValueError(f"the header of its array {name} cannot be read") from error
         if dtype.kind not in kinds or (len(shape) != 1 if wanted is None else shape != wanted):
             due = "one row of integers" if wanted is None else f"{wanted} floats"
-            raise ValueError(f"its {name} are {shape} {dtype}, and not {due}")
+            raise ValueError(f"its array {name} is {shape} {dtype}, and not {due}")
         if prod(shape) * dtype.itemsize != info.file_size - member.tell():
-            raise ValueError(f"its {name} have {info.file_size - member.tell()} bytes, which are not {shape} {dtype}")
+            raise ValueError(
+                f"its array {name} has {info.file_size - member.tell()} bytes, which are not {shape} {dtype}"
+            )
         return np.frombuffer(member.read(), dtype).reshape(shape).astype(dtype.newbyteorder("="))

@@ -318,6 +318,7 @@ class _Reader:
         most = float(np.finfo(np.float32).max)
         return vector.activate(clip(-np.inf if low <= -most else low, np.inf if high >= most else high))
 
+    @np.errstate(all="ignore")  # `as_layers` looks whether a number became infinite
     def _batchnormalization(self, node: Node, vector: Vector) -> Vector:
         scale, b, mean, var = (self.constants[name].astype(np.float64) for name in node.inputs[1:5])
         s = scale / np.sqrt(var + node.attributes.get("epsilon", 1e-5))

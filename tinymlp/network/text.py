@@ -14,9 +14,9 @@ from .arrays import as_array
 if TYPE_CHECKING:
     from .mlp import MLP
 
-DTYPES = ("float16", "float32", "float64")  # whose numbers JSON has
-
 __all__ = ["from_json", "from_safetensors", "to_json", "to_torch_state"]
+
+DTYPES = ("float16", "float32", "float64")  # whose numbers JSON has
 
 
 def to_json(net: "MLP") -> str:

@@ -220,6 +220,7 @@ def _is_activation(module: Any) -> bool:
     return all(p is None for p in getattr(module, "_parameters", {}).values()) and not hasattr(module, "weight")
 
 
+@np.errstate(all="ignore")  # `as_layers` looks whether a number became infinite
 def _batch_norm(module: Any) -> tuple[NDArray, NDArray]:
     """y = s x + shift when it is evaluated, in float64."""
     mean, var = (as_array(v).astype(np.float64) for v in (module.running_mean, module.running_var))
