@@ -15,12 +15,13 @@ from tinymlp import (
     plot,
     sample,
 )
-from tinymlp.interval import check_interval, x_samples
+from tinymlp.interval import check_interval, grid, x_samples
+
+NO_INTERVALS = [(1, 2, 3), 5, "ab", "15", {1, 5}, None, (1, 1), (2, 1), (0, float("nan")), (-np.inf, 0)]
+NO_INTERVALS += [("1", "2"), (1, "2"), {1: 0, 2: 0}, (1j, 2), np.ma.masked_equal([1, 2], 1), (0, 10**400)]
 
 
-@pytest.mark.parametrize(
-    "interval", [(1, 2, 3), 5, "ab", "15", {1, 5}, None, (1, 1), (2, 1), (0, float("nan")), (-np.inf, 0)]
-)
+@pytest.mark.parametrize("interval", NO_INTERVALS)
 def test_bad_intervals(interval):
     """Catches: an empty or infinite interval that yields samples all the same."""
     with pytest.raises(ValueError, match="interval is"):
@@ -35,6 +36,14 @@ def test_what_is_an_interval():
     assert check_interval((-np.inf, 0), infinite=True) == (-np.inf, 0)
     with pytest.raises(ValueError, match=r"interval is 5: give a tuple of two numbers, such as \(-5, 5\)"):
         check_interval(5)
+
+
+def test_an_interval_that_is_longer_than_float64():
+    """Catches: samples that are NaN, because stop - start is infinite; others than before where it is not."""
+    most = 2.0**1023
+    assert x_samples((-most, most), 4).tolist() == [-most, -most / 2, 0, most / 2]
+    assert grid((-most, most), 5).tolist() == [-most, -most / 2, 0, most / 2, most]
+    assert (grid((-0.3, 0.7), 301) == np.linspace(-0.3, 0.7, 301)).all()
 
 
 NET = MLP([1, 3, 1])

@@ -58,6 +58,15 @@ def test_bad_input():
         check_gradient(np.sum, np.ones(3), np.ones(2))
     with pytest.raises(ValueError, match="must be finite"):
         check_gradient(np.sum, np.ones(2), [1, np.inf])
-    for options in ({"directions": 0}, {"step": 0}, {"tolerance": np.inf}, {"params": [], "gradient": []}):
-        with pytest.raises(ValueError, match="nothing would be checked"):
+    for options, words in [
+        ({"directions": 0}, "directions is 0: give an integer >= 1, or nothing would be checked"),
+        ({"directions": "3"}, "directions is '3'"),
+        ({"step": 0}, "step is 0: give a number > 0"),
+        ({"step": "1e-5"}, "step is '1e-5'"),
+        ({"tolerance": np.inf}, "tolerance is inf"),
+        ({"params": [], "gradient": []}, "nothing would be checked"),
+        ({"params": ["1", "2"]}, "params has dtype <U1"),
+        ({"gradient": np.ma.zeros(2)}, "gradient is a masked array"),
+    ]:
+        with pytest.raises(ValueError, match=words):
             check_gradient(np.sum, **{"params": np.ones(2), "gradient": np.zeros(2), **options})

@@ -7,6 +7,7 @@ data is the way to read the code, and imports point one way along it. A folder's
     functions   what to learn: the target functions by name
     system      files, memory, threads, signals and processes
     interval    on what x: (start, stop)
+    csv_files   columns of numbers from text files
     data        samples: Dataset, sample()
     devices     NumPy or CuPy
     network     what a network is: MLP, Line, Ensemble, and weights from elsewhere

@@ -288,7 +288,10 @@ def _load(path: Path) -> MLP:
         case ".safetensors":
             return MLP.from_safetensors(path)
         case ".json":
-            return MLP.from_json(path.read_text("utf-8"))
+            try:
+                return MLP.from_json(path.read_text("utf-8"))
+            except ValueError as error:
+                raise ValueError(f"{path}: {error}") from error
     return MLP.load(path)
 
 

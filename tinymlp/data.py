@@ -1,13 +1,14 @@
 """Dataset: samples of a function, or any x and y that you have."""
 
-import csv
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-from .arguments import check_number, generator
+from .arguments import check_array, check_dtype, check_flag, check_number, generator
+from .csv_files import Column, read_columns
 from .functions import Function, find_function
 from .interval import Interval, takes_interval, x_samples
 
@@ -16,9 +17,7 @@ __all__ = ["Dataset", "sample"]
 
 def _checked(name: str, values: ArrayLike) -> NDArray:
     """Values as a float array of one or two dimensions, one row per sample; ValueError says what is wrong."""
-    array = np.array(values)
-    if array.dtype.kind not in "biuf":
-        raise ValueError(f"{name} has dtype {array.dtype}: give real numbers")
+    array = np.array(check_array(name, values))
     if array.dtype.kind != "f":
         array = array.astype(np.float64)
     if array.ndim not in (1, 2):
@@ -45,7 +44,7 @@ class Dataset:
     Raises
     ------
     ValueError
-        If either is empty, not numeric, not finite, or if their lengths differ.
+        If either is empty, not numeric, masked, not finite, or if their lengths differ.
     """
 
     x: NDArray
@@ -79,43 +78,54 @@ class Dataset:
         ValueError
             If a value is too large for the dtype.
         """
+        dtype = check_dtype("dtype", dtype)
         with np.errstate(over="ignore"):
             x, y = (np.ascontiguousarray(v.reshape(len(self), -1).T, dtype) for v in (self.x, self.y))
         if not (np.isfinite(x).all() and np.isfinite(y).all()):
-            raise ValueError(f"the data hold numbers too large for {np.dtype(dtype)}: scale them, or use float64")
+            raise ValueError(f"the data hold numbers too large for {dtype}: scale them, or use float64")
         return x, y
 
     @classmethod
-    def from_csv(cls, path: str | Path) -> "Dataset":
-        """Read a comma-separated file: the last column is y, those before it are x; one header line is allowed.
+    def from_csv(
+        cls,
+        path: str | Path,
+        *,
+        x: Column | Sequence[Column] | None = None,
+        y: Column | Sequence[Column] | None = None,
+        progress: bool = False,
+    ) -> "Dataset":
+        """Read a text file with columns of numbers: the last one is y, those before it are x, unless you say otherwise.
+
+        The columns are separated by commas, semicolons, tabs or blanks, whichever makes numbers of the first row. A
+        first row of words is a header. What follows a # is a comment; empty lines are passed over. Where commas
+        separate nothing, they may be decimal commas.
+
+        Parameters
+        ----------
+        path : str or Path
+            UTF-8, or UTF-16 with its mark.
+        x, y : str, int, or several of them
+            Columns by their names in the header, or their numbers from 0. The others need not be numbers.
+        progress : bool
+            Show a progress bar.
+
+        Returns
+        -------
+        Dataset
+            float64; x of shape (n,) if it is one column, else (n, inputs), and y likewise.
 
         Raises
         ------
         ValueError
-            If the file has fewer than two columns, or a row that is not all numbers (the message names its line).
+            If there are fewer than two columns, or a row is not as many finite numbers as the first one; the message
+            names the line, and the column.
+
+        Notes
+        -----
+        Ten million rows of two numbers, 390 MB of text, take 7 s and 460 MB of memory, of which 160 MB are the numbers.
         """
-        with open(path, newline="", encoding="utf-8-sig") as file:
-            reader = csv.reader(file)
-            rows = [(reader.line_num, row) for row in reader if row]
-        if rows and not any(map(_is_number, rows[0][1])):
-            rows = rows[1:]
-        if not rows:
-            raise ValueError(f"{path} has no rows of numbers")
-        width = len(rows[0][1])
-        for i, row in rows:
-            if len(row) != width or width < 2 or not all(map(_is_number, row)):
-                raise ValueError(
-                    f"{path}, line {i}: {','.join(row)!r} is not {max(width, 2)} finite numbers with commas"
-                )
-        table = np.array([row for _, row in rows], np.float64)
-        return cls(table[:, 0] if width == 2 else table[:, :-1], table[:, -1])
-
-
-def _is_number(cell: str) -> bool:
-    try:
-        return bool(np.isfinite(float(cell)))
-    except ValueError:
-        return False
+        inputs, outputs = read_columns(path, x, y, check_flag("progress", progress))
+        return cls(*(table[:, 0] if table.shape[1] == 1 else table for table in (inputs, outputs)))
 
 
 @takes_interval
@@ -157,7 +167,7 @@ def sample(
     noise = check_number("noise", noise, lambda v: 0 <= v < np.inf, "a standard deviation >= 0")
     rng = generator("seed", seed)
     with np.errstate(all="ignore"):
-        y = np.asarray(f(x), np.float64)
+        y = np.asarray(check_array("what the function gives", f(x)), np.float64)
     if y.shape != x.shape:
         raise ValueError(
             f"function gives shape {y.shape} on x of shape {x.shape}: it must work on arrays, one y for each x"

@@ -9,9 +9,10 @@ from typing import ParamSpec, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from .arguments import to_number
 from .system.memory import check_memory
 
-__all__ = ["REAL_LINE", "Interval", "check_interval", "takes_interval", "x_samples"]
+__all__ = ["REAL_LINE", "Interval", "check_interval", "grid", "takes_interval", "x_samples"]
 
 Interval = tuple[float, float]
 REAL_LINE: Interval = (-np.inf, np.inf)
@@ -23,10 +24,10 @@ R = TypeVar("R")
 def check_interval(interval: Interval, infinite: bool = False) -> Interval:
     """(start, stop) as floats; ValueError if start >= stop, or an end is not a number, or infinite but must not be."""
     try:
-        if isinstance(interval, str | set):
+        if isinstance(interval, str | set | dict):
             raise TypeError("no order, or no numbers")
-        start, stop = map(float, interval)
-    except (TypeError, ValueError) as error:
+        start, stop = map(to_number, interval)
+    except (TypeError, ValueError, OverflowError) as error:
         raise ValueError(f"interval is {interval!r}: give a tuple of two numbers, such as (-5, 5)") from error
     if not start < stop:
         raise ValueError(f"interval is ({start}, {stop}): start must be less than stop, and both be numbers")
@@ -67,4 +68,13 @@ def x_samples(interval: Interval, n: int) -> NDArray:
     if not isinstance(n, Integral) or n < 1:
         raise ValueError(f"n is {n!r}: give an integer >= 1")
     check_memory("n", n, 40 * n)  # x and y, copies of both, and what the function needs
-    return start + np.arange(n) / n * (stop - start)
+    part = np.arange(n) / n
+    if np.isinf(stop - start):  # its quarter is not
+        return 4 * (start / 4 + part * (stop / 4 - start / 4))
+    return start + part * (stop - start)
+
+
+def grid(interval: Interval, n: int) -> NDArray:
+    """The n points from start to stop, both among them, evenly spaced, float64."""
+    start, stop = check_interval(interval)
+    return np.linspace(start, stop, n) if np.isfinite(stop - start) else 4 * np.linspace(start / 4, stop / 4, n)

@@ -1,11 +1,12 @@
 """For tests: check_gradient(), which holds a gradient against differences of the loss."""
 
 from collections.abc import Callable
+from numbers import Integral
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .arguments import generator
+from .arguments import check_array, check_number, generator
 
 __all__ = ["check_gradient"]
 
@@ -61,11 +62,16 @@ def check_gradient(
     Traceback (most recent call last):
     AssertionError: in direction 0 of 10 the loss changes by ..., and the gradient says ...
     """
-    w, g = np.asarray(params, np.float64), np.asarray(gradient, np.float64)
+    w = np.asarray(check_array("params", params), np.float64)
+    g = np.asarray(check_array("gradient", gradient), np.float64)
     if w.shape != g.shape:
         raise ValueError(f"gradient has shape {g.shape} and params {w.shape}: they must be the same")
-    if not w.size or not directions >= 1 or not step > 0 or not 0 < tolerance < np.inf:
-        raise ValueError("nothing would be checked: give parameters, directions >= 1, step > 0 and 0 < tolerance < inf")
+    if not w.size:
+        raise ValueError("params is empty: nothing would be checked")
+    if not isinstance(directions, Integral) or directions < 1:
+        raise ValueError(f"directions is {directions!r}: give an integer >= 1, or nothing would be checked")
+    step = check_number("step", step, lambda v: 0 < v < np.inf, "a number > 0")
+    tolerance = check_number("tolerance", tolerance, lambda v: 0 < v < np.inf, "a number > 0")
     if not (np.isfinite(w).all() and np.isfinite(g).all()):
         raise ValueError("params and gradient must be finite")
     rng = generator("seed", seed)

@@ -2,13 +2,15 @@
 
 import re
 from dataclasses import replace
+from html import escape
 from html.parser import HTMLParser
+from urllib.parse import unquote
 
 import pytest
 from support.experiment import SHORT
 
 from tinymlp import detect_segments, extract_segments
-from tinymlp.article.experiment import run
+from tinymlp.article.experiment import Round, run
 from tinymlp.article.report import write_report
 from tinymlp.article.study import Study
 
@@ -94,6 +96,46 @@ def test_the_page(tmp_path):
         data = (tmp_path / "out" / image["src"]).read_bytes()
         assert data.startswith(b"\x89PNG")
         assert 5_000 < len(data) < 150_000
+
+
+def test_everything_is_escaped(tmp_path):
+    """Catches: names, titles and functions that become a part of the page, its ids, its links or its files' paths."""
+    wicked = "a/../<script>\"'&$x {y} %41 \n#é"
+
+    def zero(x):
+        return 0 * x
+
+    zero.__name__ = wicked
+    rounds = (Round("sine", 1, n=50), Round(zero, 1, n=50))
+    first = replace(SHORT, name=wicked, title=wicked, question=wicked, rounds=rounds, wide_views=())
+    second = replace(first, name=f"{wicked}2", continues=first)
+    write_report([first, second], tmp_path / "out", progress=False)
+    text = (tmp_path / "out" / "index.html").read_text("utf-8")
+    page = Page(text)
+    assert not page.open
+    assert not any("<script" in part for part in (text, *re.findall(r'(?:src|href|id|alt)="([^"]*)"', text)))
+    assert f"after 2 epochs, the last on {wicked}" in [row[0] for row in page.rows if row]
+    assert f"as {wicked} left it" in [row[0] for row in page.rows if row]
+    ids = re.findall(r'<section id="([^"]*)"', text)
+    assert ids == re.findall(r'<a href="#([^"]*)"', text)
+    assert len(set(ids)) == 2
+    assert not any(re.search(r"[\s<>\"'#/]", name) for name in ids)
+    files = {unquote(image["src"]) for image in page.images}
+    assert files | {"index.html"} == {path.name for path in (tmp_path / "out").iterdir()}
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def test_claims_are_escaped(tmp_path):
+    """Catches: a verdict, a name or a title from a file of results that becomes a part of the page."""
+    wicked = "\"><script>'&"
+    claim = {**CLAIM, "article": wicked, "measure": wicked, "agrees_if": wicked}
+    claim |= {order: verdict(0.1, 2, wicked) for order in ("unshuffled", "shuffled")}
+    experiment = {"name": "sine-10", "unshuffled": numbers(0.1, 7), "shuffled": numbers(0.1, 7)}
+    study = Study((1, 2), [claim, {**claim, "name": wicked}], [experiment, {**experiment, "name": wicked}], [], 1.0)
+    text = write_report([SHORT], tmp_path, study=study, progress=False).read_text("utf-8")
+    assert "<script" not in text
+    assert not Page(text).open
+    assert text.count(escape(wicked)) >= 10
 
 
 def verdict(median, agree, words):

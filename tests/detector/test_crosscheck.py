@@ -225,6 +225,26 @@ def test_rounding_may_swallow_a_transition():
     assert check.agrees
 
 
+@pytest.mark.parametrize("end", [2.0**996, 1.5 * 2.0**1023])
+def test_on_almost_all_of_float64(end):
+    """Catches: NumPy's warnings; a grid of NaN, because stop - start exceeds float64."""
+    net = MLP.from_weights([[[1.0], [1.0]], [[0.5, -0.25]]], [[0.0, -end / 8], [0.0]])
+    check = crosscheck(net, (-end, end), points=9, dtype=np.float64)
+    assert check.detection.x.tolist() == [end * (k / 4) for k in range(-4, 5)]
+    assert check.agrees
+    assert check.detected.tolist() == [5, 6]  # at 0, and in the middle of the cell after it
+    assert check.undecided.tolist() == ([] if end < 1e300 else [7, 8])  # where the bound exceeds float64
+    with pytest.raises(ValueError, match="float32 does not hold its ends"):
+        crosscheck(net, (-end, end))
+
+
+@pytest.mark.parametrize("options", [{"epsilon": "0.1"}, {"epsilon": None}, {"dtype": "x"}])
+def test_bad_input(options):
+    """Catches: a TypeError of Python's, which names no argument."""
+    with pytest.raises(ValueError, match=f"{next(iter(options))} is "):
+        crosscheck(MLP([1, 3, 1]), (0, 1), **options)
+
+
 def test_assert_counts_agree():
     """Catches: an assertion that cannot fail, or that fails on float32's rounding, which is explained."""
     net = NETWORKS[1]

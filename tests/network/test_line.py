@@ -58,13 +58,29 @@ def test_along_refuses_what_is_no_line():
         ([1, 2], [1, 2, 3], r"origin has shape \(2,\): give 3 numbers, one for each input"),
         ([1, 2, 3], 1.0, r"direction has shape \(\)"),
         ([1, 2, np.nan], [1, 2, 3], "origin holds nan: give finite numbers"),
-        ("here", [1, 2, 3], "origin is 'here': give 3 numbers"),
+        ("here", [1, 2, 3], "origin has dtype <U4: give real numbers"),
+        (["1", "2", "3"], [1, 2, 3], "origin has dtype <U1: give real numbers"),
+        ([1, 2, 3], [1, 2, 3j], "direction has dtype complex128"),
+        ([1, 2, None], [1, 2, 3], "origin has dtype object"),
+        ([1, 2, 3], np.ma.masked_equal([1, 2, 3], 3), "direction is a masked array"),
         ([1, 2, 3], [0, 0, 0], "direction is zero"),
     ]:
         with pytest.raises(ValueError, match=match):
             net.along(origin, direction)
         with pytest.raises(ValueError, match=match):
             Line(net, origin, direction)
+
+
+def test_a_line_that_leaves_float64():
+    """Catches: infinity less infinity, NaN, and a warning of NumPy's, where the argument is to blame."""
+    line = MLP([2, 3, 1]).along([1e308, 0], [1e308, 1])
+    for t in (1e10, [0, 1.0], np.array([-1e300])):
+        with pytest.raises(ValueError, match=r"t holds -?1.*, where the line leaves float64"):
+            line(t)
+    assert np.isfinite(line.points([0.5, -2])).all()
+    assert line([-0.5, 0.5]).shape == (2,)  # beyond float32, in which the network computes
+    with pytest.raises(ValueError, match=r"where the line leaves float64"):
+        detect_segments(line, (-2, 2), dtype=np.float64)
 
 
 def test_a_network_of_one_input_is_on_a_line():

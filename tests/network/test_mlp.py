@@ -116,6 +116,10 @@ def test_bad_dropout_and_dtype():
         ({"seed": -1}, "seed is -1: give an integer >= 0, or a Generator"),
         ({"seed": "x"}, "seed is 'x': give an integer >= 0"),
         ({"seed": None}, "seed is None: give an integer >= 0"),
+        ({"seed": 1.5}, r"seed is 1\.5: give an integer >= 0"),
+        ({"negative_slope": "0"}, r"negative_slope is '0': give a number in \[0, 1\]"),
+        ({"dtype": "x"}, "dtype is 'x': give a float dtype"),
+        ({"dtype": None}, "dtype is None: give a float dtype"),
         ({"negative_slope": "a"}, r"negative_slope is 'a': give a number in \[0, 1\]"),
         ({"dropout": None}, r"dropout is None: give a number in \[0, 1\)"),
     ],
@@ -181,6 +185,19 @@ def test_assigning_parameters_copies_them_in():
 def test_infinite_input():
     """Catches: 0 times infinity where a unit is on."""
     assert MLP.from_weights([[[1]], [[1]]], [[0], [0]])(np.inf) == np.inf
+
+
+def test_numbers_beyond_the_dtype():
+    """Catches: NumPy's warnings; parameters that become infinite without a word."""
+    net = MLP.from_weights([[[1e30]]], [[0.0]])
+    assert net(1e300) == np.inf
+    assert net.astype(np.float32)([1e39, -1e20]).tolist() == [np.inf, -np.inf]
+    with pytest.raises(ValueError, match="parameters too large for float16"):
+        net.astype(np.float16)
+    with pytest.raises(ValueError, match="dtype is int64: give a float dtype"):
+        net.astype(int)
+    net.params[0] = np.inf
+    assert net.astype(np.float16).params[0] == np.inf
 
 
 def test_save_and_load(tmp_path):

@@ -5,6 +5,7 @@ from importlib.util import find_spec
 
 import numpy as np
 import pytest
+from support.damage import with_a_byte_flipped
 
 from tinymlp import MLP
 from tinymlp.network.activations import leaky
@@ -111,7 +112,7 @@ def test_skip_connections():
 def test_words_for_what_is_no_network():
     """Catches: an operation skipped; an unnamed node; one of two outputs chosen silently."""
     start = [node("Gemm", "x A a", "z", transB=1)]
-    arrays = {"A": A, "a": a}
+    arrays = {"A": A, "a": a, "o": 0 * a}
     for nodes, match in [
         ([node("Gelu", "z", "y")], r"node '/y' \(Gelu\): .* no segments"),
         ([node("Tanh", "z", "t"), node("Add", "t a", "y")], "stands after Tanh"),
@@ -120,6 +121,14 @@ def test_words_for_what_is_no_network():
         ([node("Div", "a z", "y")], "divides by the vector"),
         ([node("Add", "z A", "y")], r"an array of shape \(4, 2\) meets one of shape \(n, 4\)"),
         ([node("Identity", "a", "y")], "does not depend on the input"),
+        ([node("Add", "z q", "y")], r"node '/y' \(Add\): its input 'q' is nothing that is known here"),
+        ([node("Add", "z", "y")], r"has not the inputs"),
+        ([node("BatchNormalization", "z a a a o", "y", epsilon=0.0)], "layer 0 has weights or biases that are NaN"),
+        (
+            [node("Constant", "", "c"), node("Add", "z c", "y")],
+            r"node '/c' \(Constant\): its value is no array",
+        ),
+        ([node("LeakyRelu", "z", "y", alpha="x")], r"node '/y' \(LeakyRelu\)"),
     ]:
         with pytest.raises(ValueError, match=match):
             network(start + nodes, arrays)
@@ -258,6 +267,19 @@ def test_files_are_computed_and_compared(onnxruntime, tmp_path, monkeypatch):
     monkeypatch.setattr("tinymlp.network.onnx_operations.leaky", lambda slope: leaky(0.0))
     with pytest.raises(ValueError, match="other values"):
         MLP.from_onnx(path)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_flipped_bytes(tmp_path, need, request):
+    """Catches: a KeyError, IndexError, TypeError or protobuf's own; an error that does not name the file."""
+    need(request, "--require-formats", find_spec("onnx") is not None, "no onnx")
+    path = tmp_path / "flipped.onnx"
+    MLP([1, 3, 1]).to_onnx(path)
+    for _ in with_a_byte_flipped(path, 1500):
+        try:
+            MLP.from_onnx(path)
+        except ValueError as error:
+            assert str(path) in str(error)  # noqa: PT017
 
 
 def test_without_the_package(monkeypatch, tmp_path):

@@ -1,11 +1,13 @@
 """JSON, PyTorch's names, safetensors."""
 
 import json
+import math
 import struct
 from importlib.util import find_spec
 
 import numpy as np
 import pytest
+from support.damage import with_a_byte_flipped
 
 from tinymlp import MLP
 
@@ -25,7 +27,7 @@ def test_json_of_something_else():
     for text in ("", "[]", "{}", '{"dtype": "float32", "sizes": [1, 1], "weights": [[1]], "biases": [[1]]}'):
         with pytest.raises(ValueError, match="not a network that to_json wrote"):
             MLP.from_json(text)
-    whole = MLP([1, 1]).to_json()
+    one = MLP([1, 1]).to_json()
     for change in (
         ("float32", "int32"),
         ("[[[", "[[[1e99, "),
@@ -33,11 +35,30 @@ def test_json_of_something_else():
         ('"negative_slope": 0.0', '"negative_slope": 2'),
     ):
         with pytest.raises(ValueError, match="not a network that to_json wrote"):
-            MLP.from_json(whole.replace(*change))
+            MLP.from_json(one.replace(*change))
     large = MLP([1, 1], dtype=np.float64)
     large.params[:] = 1e99
-    with pytest.raises(ValueError, match="numbers that float32 has not"):
+    with pytest.raises(ValueError, match="too large for float32"):
         MLP.from_json(large.to_json().replace("float64", "float32"))
+    whole = json.loads(MLP([1, 3, 1]).to_json())
+    for change, words in [
+        ({"dtype": "object"}, "its dtype is 'object': give one of float16"),
+        ({"dtype": [["a", "f4"]]}, "its dtype is"),
+        ({"weights": [[["1"], ["2"], ["3"]], [[1, 1, 1]]]}, "one of its weights has dtype <U1"),
+        ({"weights": [[[None], [2], [3]], [[1, 1, 1]]]}, "one of its weights has dtype object"),
+        ({"weights": [[[10**400], [2], [3]], [[1, 1, 1]]]}, "one of its weights has dtype object"),
+        ({"biases": [[1e39, 2, 3], [1]]}, "one of its biases is too large for float32"),
+        ({"biases": [[math.nan, 2, 3], [1]]}, "it has NaN, which is no number of JSON"),
+        ({"biases": 5}, "not iterable"),
+        ({"sizes": [1, 4, 1]}, r"sizes are \[1, 4, 1\], but"),
+        ({"negative_slope": "0"}, "negative_slope is '0'"),
+        ({"dropout": [0]}, r"dropout is \[0\]"),
+    ]:
+        with pytest.raises(ValueError, match=f"text is not a network that to_json wrote: .*{words}"):
+            MLP.from_json(json.dumps(whole | change))
+    for deep in ("[" * 100_000, '{"sizes":' * 100_000):
+        with pytest.raises(ValueError, match="recursion"):
+            MLP.from_json(deep)
     net = MLP([1, 1])
     net.params[0] = np.nan
     with pytest.raises(ValueError, match="not finite"):
@@ -77,8 +98,17 @@ def test_safetensors(tmp_path, need, request):
         net = MLP.from_safetensors(tmp_path / "net")
         assert all((a == b).all() for a, b in zip(net.weights, W, strict=True))
     write_safetensors(tmp_path / "net", {"0.weight": ("I8", [1, 2], b"ab")})
-    with pytest.raises(ValueError, match=r"0\.weight has dtype I8"):
+    with pytest.raises(ValueError, match=r"net: 0\.weight has dtype I8"):
         MLP.from_safetensors(tmp_path / "net")
     (tmp_path / "net").write_text("not a network")
     with pytest.raises(ValueError, match="is no safetensors file"):
         MLP.from_safetensors(tmp_path / "net")
+    state = MLP([2, 3, 1]).to_torch_state()
+    write_safetensors(tmp_path / "net", {name: ("F32", list(a.shape), a.tobytes()) for name, a in state.items()})
+    for _ in with_a_byte_flipped(tmp_path / "net", 1000):
+        try:
+            MLP.from_safetensors(tmp_path / "net")
+        except ValueError as error:
+            assert str(tmp_path / "net") in str(error)  # noqa: PT017
+        except UserWarning:  # of an order that could be another
+            pass

@@ -90,6 +90,37 @@ def test_integral_is_the_limit_of_sums():
     assert extract_segments(net).integral((-4, 5)) == pytest.approx(net(x).mean() * 9, rel=1e-8)
 
 
+def test_an_integral_whose_parts_exceed_float64():
+    """Catches: NaN, infinity less infinity, and NumPy's warnings; an infinity that nobody notices."""
+    f = extract_segments(MLP.from_weights([[[1.0], [-1.0]], [[1.0, -4.0]]], [[0.0, 0.0], [1.0]]))
+    assert f.slopes.tolist() == [4, 1]
+    assert f.integral((-(2.0**700), 2.0**701)) == 3 * 2.0**700  # -2 * 2**1400 + 2**1402 / 2, and the constant 1
+    assert f.integral((-1e100, 0)) == pytest.approx(-2e200)
+    for ends in ((-1e300, 1e300), (0, 1e300), (-1.7e308, 1.7e308)):
+        with pytest.raises(OverflowError, match=r"the integral on .* exceeds float64"):
+            f.integral(ends)
+    bent = extract_segments(MLP.from_weights([[[1.0], [1.0]], [[1.0, 1.0]]], [[0.0, 2.0**600], [0.0]]))
+    with pytest.raises(OverflowError, match="exceeds float64"):
+        bent.integral((-(2.0**601), 2.0**601))
+    assert bent.integral((-(2.0**601), -(2.0**600))) == 0  # the first segment, not the second
+
+
+def test_values_and_solutions_beyond_float64():
+    """Catches: NumPy's warnings; an infinite x that solves nothing; a finite one that is lost on the way."""
+    f = extract_segments(MLP.from_weights([[[1.0]], [[0.25]]], [[0.0], [-1.5e308]]))
+    with pytest.raises(OverflowError, match=r"f is 1\.5e\+308 at an x that exceeds float64"):
+        f.solve(1.5e308)
+    steep = extract_segments(MLP.from_weights([[[1.0]], [[2.0]]], [[0.0], [-1.5e308]]))
+    assert steep.solve(1.5e308).tolist() == [1.5e308]
+    assert steep([-1e308, 1.7e308]).tolist() == [-1.5e308, np.inf]
+    assert [float(slope) for slope in steep.slopes_at(1.7e308)] == [2, 2]
+    for y in ("1", None, [1], 1j, np.ma.masked, INF):
+        with pytest.raises(ValueError, match=r"y is .*: give a finite number"):
+            steep.solve(y)
+    with pytest.raises(ValueError, match="rational is 'no': give True or False"):
+        extract_segments(MLP([1, 3, 1]), rational="no")
+
+
 def test_clip():
     """Catches: breakpoints on the new ends kept, segments that belong to others, owners out of step."""
     f = extract_segments(hat())
@@ -283,3 +314,12 @@ def test_one_sided_slopes():
     assert f.slopes_at(1).right == 0
     with pytest.raises(ValueError, match="outside"):
         f.slopes_at(2)
+
+
+def test_extrema_beyond_float64():
+    """Catches: Python's OverflowError where a height is rounded; an infinite y at a finite x."""
+    f = extract_segments(MLP.from_weights([[[1e200], [-1e200]], [[1e100, 1e100]]], [[0, 0], [0]]), (-1e300, 1e300))
+    assert f.solve(1.0).tolist() == pytest.approx([-1e-300, 1e-300])
+    assert f.minimum() == (0.0, 0.0)
+    with pytest.raises(OverflowError, match="exceeds float64 at x = -1e"):
+        f.maximum()

@@ -36,6 +36,7 @@ class ndarray:
     real = property(lambda self: ndarray(self.host.real))
     imag = property(lambda self: ndarray(self.host.imag))
     device = SimpleNamespace(id=0)
+    __cuda_array_interface__ = property(lambda self: {"shape": self.host.shape, "typestr": self.host.dtype.str})
 
     def get(self):
         global reads

@@ -57,6 +57,9 @@ def test_ensembles():
 def test_bad_masks():
     """Catches: a mask that is broadcast, or words."""
     net = MLP([1, 3, 1])
-    for mask in (True, np.ones(9), ["a"] * 10):
+    for mask in (["a"] * 10, np.ma.ones(10), [None] * 10):
+        with pytest.raises(ValueError, match=r"mask (has dtype|is a masked array)"):
+            train(net, Dataset(X, Y), 1, mask=mask)
+    for mask in (True, np.ones(9)):
         with pytest.raises(ValueError, match=r"mask is .*: give a number or bool for each of \(10,\) parameters"):
             train(net, Dataset(X, Y), 1, mask=mask)

@@ -148,6 +148,8 @@ def test_arguments_of_the_wrong_kind(options):
         ({"snapshots": [4]}, r"snapshots has \[4\]: give epochs from 0 to 3"),
         ({"seed": -1}, "seed is -1: give an integer >= 0, or a Generator"),
         ({"seed": "x"}, "seed is 'x': give an integer >= 0"),
+        ({"seed": 1.5}, r"seed is 1\.5: give an integer >= 0"),
+        ({"lr": "0.1"}, r"lr is '0\.1': give a number > 0"),
         ({"lr": "a"}, "lr is 'a': give a number > 0"),
         ({"lr": [[0.1]]}, r"lr is \[\[0\.1\]\]: give one number"),
         ({"lr": {0.1}}, r"lr is {0\.1}: give a number > 0"),

@@ -1,17 +1,25 @@
-"""The page that ``tinymlp article`` writes, as HTML: no scripts, nothing from elsewhere, fit to print."""
+"""The page that ``tinymlp article`` writes, as HTML: no scripts, nothing from elsewhere, fit to print.
 
-from collections.abc import Sequence
+Whatever goes into it is escaped, in `_fill` and `_row`, unless it is `Html` already; names in links are `stem`.
+"""
+
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from html import escape
 from itertools import groupby
 from pathlib import Path
 from string import Template
+from urllib.parse import quote
 
 from ..functions import find_function
 from .experiment import Run
 from .study import ORDERS, Study
 
-__all__ = ["Picture", "Section", "counted", "page"]
+__all__ = ["Html", "Picture", "Section", "counted", "page", "stem"]
+
+
+class Html(str):
+    """Text that is HTML already, and is not escaped again."""
 
 
 @dataclass(frozen=True)
@@ -39,16 +47,34 @@ class Section:
 def page(sections: Sequence[Section], seed: int, version: str, study: Study | None = None, device: str = "cpu") -> str:
     """The whole page: contents, the claims if they were studied, and every experiment."""
     skeleton = Template(Path(__file__).with_name("page.html").read_text("utf-8"))
-    return skeleton.substitute(
-        contents="\n".join(map(_contents_row, sections)),
-        claims=_claims(study, {s.trained.experiment.name: s.trained.experiment.title for s in sections})
-        if study
-        else "",
-        sections="\n".join(map(_experiment, sections)),
+    titles = {s.trained.experiment.name: s.trained.experiment.title for s in sections}
+    return _fill(
+        skeleton,
+        contents=_join(map(_contents_row, sections)),
+        claims=_claims(study, titles) if study else "",
+        sections=_join(map(_experiment, sections)),
         version=version,
         seed=seed,
         device=device.upper(),
     )
+
+
+def stem(name: str) -> str:
+    """A name as it may be in names of files, in ids and, quoted again, in links: no slash, quote or blank."""
+    return quote(name, safe="")
+
+
+def _fill(template: Template, **values: object) -> Html:
+    """A template with these values, escaped but for those that are HTML."""
+    return Html(template.substitute({key: _escaped(value) for key, value in values.items()}))
+
+
+def _escaped(value: object) -> Html:
+    return value if isinstance(value, Html) else Html(escape(str(value)))
+
+
+def _join(parts: Iterable[Html]) -> Html:
+    return Html("\n".join(parts))
 
 
 def counted(n: int, noun: str) -> str:
@@ -56,13 +82,13 @@ def counted(n: int, noun: str) -> str:
     return f"{n} {noun}" if n == 1 else f"{n} {noun}s".replace("ys", "ies")
 
 
-def _row(*cells: object) -> str:
-    return "<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>"
+def _row(*cells: object) -> Html:
+    return Html("<tr>" + "".join(f"<td>{_escaped(cell)}</td>" for cell in cells) + "</tr>")
 
 
-def _contents_row(s: Section) -> str:
+def _contents_row(s: Section) -> Html:
     e, final = s.trained.experiment, s.pictures[len(s.trained.stages) - 1]
-    link = f'<a href="#{e.name}">{escape(e.title)}</a>'
+    link = _fill(_LINK, id=stem(e.name), title=e.title)
     return _row(link, final.loss, final.segments, final.boundaries, final.detected, _times(s))
 
 
@@ -71,19 +97,22 @@ def _times(s: Section) -> str:
     return f"{training:.1f} s + {drawing:.1f} s"
 
 
-def _experiment(s: Section) -> str:
+def _experiment(s: Section) -> Html:
     e, history = s.trained.experiment, s.trained.history
-    return _SECTION.substitute(
-        name=e.name,
-        title=escape(e.title),
-        question=escape(e.question),
-        setting=escape(_setting(s.trained)),
-        rows="\n".join(_row(p.moment, p.interval, p.loss, p.segments, p.boundaries, p.detected) for p in s.pictures),
-        figures="".join(
-            _FIGURE.substitute(
-                vars(p),
-                detector_file=p.files[0],
-                exact_file=p.files[1],
+    return _fill(
+        _SECTION,
+        id=stem(e.name),
+        file=quote(stem(e.name)),
+        title=e.title,
+        question=e.question,
+        setting=_setting(s.trained),
+        rows=_join(_row(p.moment, p.interval, p.loss, p.segments, p.boundaries, p.detected) for p in s.pictures),
+        figures=_join(
+            _fill(
+                _FIGURE,
+                **vars(p),
+                detector_file=quote(p.files[0]),
+                exact_file=quote(p.files[1]),
                 exact=f"{counted(p.segments, 'segment')} exactly, {counted(p.boundaries, 'boundary')}",
             )
             for p in s.pictures
@@ -111,41 +140,43 @@ def _setting(trained: Run) -> str:
     )
 
 
-def _claims(study: Study, titles: dict[str, str]) -> str:
+def _claims(study: Study, titles: dict[str, str]) -> Html:
     """The verdicts, the numbers of every experiment, and what shuffling did to them."""
-    return _CLAIMS.substitute(
+    return _fill(
+        _CLAIMS,
         networks=counted(len(study.seeds), "network"),
         seeds=f"{min(study.seeds)} to {max(study.seeds)}",
         few="With so few networks the verdicts mean little." if len(study.seeds) < 10 else "",
         minutes=f"{study.seconds / 60:.1f}",
-        claims="\n".join(map(_claim, study.claims)),
-        experiments="\n".join(_numbers(e, titles) for e in study.experiments),
+        claims=_join(map(_claim, study.claims)),
+        experiments=_join(_numbers(e, titles) for e in study.experiments),
         hidden=_hidden_variable(study),
     )
 
 
-def _claim(claim: dict) -> str:
+def _claim(claim: dict) -> Html:
     rows = []
     for order in ORDERS:
         given = claim[order]
-        verdict = f'<span class="{given["verdict"].replace(" ", "-")}">{given["verdict"]}</span>'
+        verdict = _fill(_VERDICT, kind=given["verdict"].replace(" ", "-"), verdict=given["verdict"])
         rows.append(_row(order, _spread(given), f"{given['agree']} of {given['seeds']}", verdict))
-    words = {key: escape(claim[key]) for key in ("name", "article", "measure", "agrees_if")}
-    return _CLAIM.substitute(words, rows="\n".join(rows))
+    words = {key: claim[key] for key in ("article", "measure", "agrees_if")}
+    return _fill(_CLAIM, id=stem(claim["name"]), **words, rows=_join(rows))
 
 
-def _numbers(experiment: dict, titles: dict[str, str]) -> str:
+def _numbers(experiment: dict, titles: dict[str, str]) -> Html:
     name = experiment["name"]
     rows = [
         _row(order, *(_spread(experiment[order][key]) for key in ("mean_squared_error", "segments")))
         for order in ORDERS
     ]
-    return _NUMBERS.substitute(name=name, title=escape(titles.get(name, name)), rows="\n".join(rows))
+    link = _fill(_LINK, id=stem(name), title=titles.get(name, name))
+    return _fill(_NUMBERS, link=link, rows=_join(rows))
 
 
-def _spread(numbers: dict) -> str:
+def _spread(numbers: dict) -> Html:
     low, high = numbers["quartiles"]
-    return f"{_short(numbers['median'])} <small>{_short(low)} … {_short(high)}</small>"
+    return _fill(_SPREAD, median=_short(numbers["median"]), low=_short(low), high=_short(high))
 
 
 def _short(value: float) -> str:
@@ -153,7 +184,7 @@ def _short(value: float) -> str:
     return f"{float(f'{round(value, 5):.3g}') + 0.0:g}".replace("-", "−")
 
 
-def _hidden_variable(study: Study) -> str:
+def _hidden_variable(study: Study) -> Html:
     """What shuffling alone did to the sine on (-10, 10), and to which verdicts."""
     claims, experiments = ({entry["name"]: entry for entry in of} for of in (study.claims, study.experiments))
     exhausts, at_its_end = claims["sine-10-exhausts"], experiments["sine-10"]
@@ -165,15 +196,21 @@ def _hidden_variable(study: Study) -> str:
         for order in ORDERS
     }
     turned = [c["article"] for c in study.claims if c["unshuffled"]["verdict"] != c["shuffled"]["verdict"]]
-    return _HIDDEN.substitute(
-        said,
+    return _fill(
+        _HIDDEN,
+        **said,
         conclusion=_NOT_EXHAUSTED if exhausts["shuffled"]["verdict"] == "does not hold" else "",
-        turned="\n".join(f"<li>{escape(words)}</li>" for words in turned) or "<li>none</li>",
+        turned=_join(_fill(_ITEM, words=words) for words in turned or ["none"]),
     )
 
 
-_NOT_EXHAUSTED = """<b>So the network was not exhausted</b>: nothing but the order of its samples differs. (What that
-does to the gradients, tutorial 9 shows.)"""
+_LINK = Template('<a href="#$id">$title</a>')
+_ITEM = Template("<li>$words</li>")
+_VERDICT = Template('<span class="$kind">$verdict</span>')
+_SPREAD = Template("$median <small>$low … $high</small>")
+
+_NOT_EXHAUSTED = Html("""<b>So the network was not exhausted</b>: nothing but the order of its samples differs. (What
+that does to the gradients, tutorial 9 shows.)""")
 
 _HIDDEN = Template("""
 <p>In the article every batch is a slice of the x axis. Take the sine on (−10, 10) at width 10, where it saw its network
@@ -185,13 +222,13 @@ $turned
 
 _CLAIM = Template("""
 <tbody>
-<tr id="claim-$name"><th colspan="4">$article <span>Measured: $measure. Agrees if $agrees_if.</span></th></tr>
+<tr id="claim-$id"><th colspan="4">$article <span>Measured: $measure. Agrees if $agrees_if.</span></th></tr>
 $rows
 </tbody>""")
 
 _NUMBERS = Template("""
 <tbody>
-<tr><th colspan="3"><a href="#$name">$title</a></th></tr>
+<tr><th colspan="3">$link</th></tr>
 $rows
 </tbody>""")
 
@@ -228,7 +265,7 @@ _FIGURE = Template("""
 the detector counts $detected.</figcaption></figure>""")
 
 _SECTION = Template("""
-<section id="$name">
+<section id="$id">
 <h2>$title</h2>
 <p class="question">$question</p>
 <p class="setting">$setting</p>
@@ -240,8 +277,8 @@ $rows
 </tbody></table>
 $figures
 <figure><div class="pair">
-<img src="$name-losses-all.png" width="550" height="360" alt="The loss in each epoch.">
-<img src="$name-losses-late.png" width="550" height="360" alt="The loss in each epoch of the second half.">
+<img src="$file-losses-all.png" width="550" height="360" alt="The loss in each epoch.">
+<img src="$file-losses-late.png" width="550" height="360" alt="The loss in each epoch of the second half.">
 </div><figcaption>Mean squared error over the samples, in each epoch: $final_loss in the last. The article's figure, the
 sum of the batch losses divided by the batch size, would read $article_loss.</figcaption></figure>
 <p class="setting">Training and drawing took $times.</p>

@@ -13,7 +13,7 @@ from ..segments.extract import extract_segments
 from ..system.files import check_folder, write_text
 from ..system.progress import progress_bar
 from .experiment import Experiment, Run, Stage, View, run
-from .page import Picture, Section, counted, page
+from .page import Picture, Section, counted, page, stem
 from .study import Study
 
 __all__ = ["write_report"]
@@ -54,7 +54,7 @@ def write_report(
 
 def _draw(trained: Run, out: Path, progress: bool) -> list[Picture]:
     """Save the pictures of every stage, the wide ones at the end, and the losses; returns those of stages."""
-    experiment, stages, name = trained.experiment, trained.stages, trained.experiment.name
+    experiment, stages, name = trained.experiment, trained.stages, stem(trained.experiment.name)
     shots = [(f"{name}-{k}", stage, stage.view) for k, stage in enumerate(stages)]
     shots += [(f"{name}-wide-{k}", stages[-1], view) for k, view in enumerate(experiment.wide_views)]
     pictures = []

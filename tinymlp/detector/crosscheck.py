@@ -7,7 +7,8 @@ and each transition gets a row that says what became of it; ``explanation.py`` p
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from ..interval import Interval, takes_interval
+from ..arguments import check_dtype, check_number
+from ..interval import Interval, check_interval, takes_interval
 from ..network.line import Line, on_line
 from ..network.mlp import MLP
 from ..segments.extract import extract_segments
@@ -51,14 +52,15 @@ def crosscheck(
     All is said of the grid points as ``dtype`` rounds them. A breakpoint counts as found at index i if it fired there
     and |J phi_i(b)| > epsilon: it would have fired alone. If none would have, all that are seen there share it.
     """
+    epsilon, dtype = check_number("epsilon", epsilon, lambda v: v >= 0, "a number >= 0"), check_dtype("dtype", dtype)
     detection = detect_segments(net, interval, points=points, epsilon=epsilon, dtype=dtype)
     x = detection.x.astype(np.float64)
-    start, stop = interval
+    start, stop = check_interval(interval)
     f = extract_segments(net, (min(start, x[0]), max(stop, x[-1])))  # rounding may put an end of the grid outside
     hats = find_hats(f.breakpoints, x)
     changes, prediction_errors = sum_hats(f, x, hats)
     line_64 = on_line(net).to("cpu").astype(np.float64)
-    bounds = prediction_errors + rounding_bound(line_64, x, np.dtype(dtype))
+    bounds = prediction_errors + rounding_bound(line_64, x, dtype)
     bounds_64 = prediction_errors + rounding_bound(line_64, x, np.dtype(np.float64))
 
     predicted = np.flatnonzero(np.abs(changes) > epsilon)

@@ -12,7 +12,8 @@ from numbers import Integral
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from ..interval import Interval, check_interval, takes_interval
+from ..arguments import check_array, check_dtype, check_number
+from ..interval import Interval, check_interval, grid, takes_interval
 from ..network.line import Line, on_line
 from ..network.mlp import MLP
 from ..system.memory import check_memory
@@ -56,7 +57,8 @@ def find_transitions(x: NDArray, y: NDArray, epsilon: float = 1e-3) -> NDArray:
 
 def _slope_changes(x: NDArray, y: NDArray) -> NDArray:
     """g[i] - g[i-1] for i = 2 ... n-1, (n - 2,)."""
-    return np.diff(np.diff(y) / np.diff(x))
+    with np.errstate(over="ignore", invalid="ignore"):
+        return np.diff(np.diff(y) / np.diff(x))
 
 
 @takes_interval
@@ -93,19 +95,21 @@ def detect_segments(
     if not isinstance(points, Integral) or points < 3:
         raise ValueError(f"points is {points!r}: the rule compares two differences, so give an integer >= 3")
     check_memory("points", points, 40 * points)  # x and y, in float64 and in dtype, and the slopes
-    if not epsilon >= 0:
-        raise ValueError(f"epsilon is {epsilon}: give a number >= 0")
-    if np.dtype(dtype).kind != "f":
-        raise ValueError(f"dtype is {np.dtype(dtype)}: give a float dtype")
+    epsilon = check_number("epsilon", epsilon, lambda v: v >= 0, "a number >= 0")
+    dtype = check_dtype("dtype", dtype)
     start, stop = check_interval(interval)
-    points_x = np.linspace(start, stop, points)
-    x = points_x.astype(dtype)
+    points_x = grid((start, stop), points)
+    with np.errstate(over="ignore"):
+        x = points_x.astype(dtype)
+    if not np.isfinite(x).all():
+        raise ValueError(f"interval is ({start}, {stop}), and {dtype} does not hold its ends: give a wider dtype")
     if not (np.diff(x) > 0).all():
-        raise ValueError(
-            f"{points} points on ({start}, {stop}) are too close for {np.dtype(dtype)}: some round to the same x"
-        )
+        raise ValueError(f"{points} points on ({start}, {stop}) are too close for {dtype}: some round to the same x")
     with np.errstate(all="ignore"):
-        y = on_line(net).to("cpu").astype(dtype)(x) if isinstance(net, MLP | Line) else np.asarray(net(points_x), dtype)
+        if isinstance(net, MLP | Line):
+            y = on_line(net).to("cpu").astype(dtype)(x)
+        else:
+            y = np.asarray(check_array("what net gives", net(points_x)), dtype)
     if y.shape != x.shape:
         raise ValueError(f"net gives shape {y.shape} for x of shape {x.shape}: the detector needs one output")
     bad = ~np.isfinite(y)
@@ -114,5 +118,5 @@ def detect_segments(
     with np.errstate(all="ignore"):
         steep = ~np.isfinite(_slope_changes(x, y))
     if steep.any():
-        raise ValueError(f"net is so steep at x = {x[1:-1][steep][0]} that its slopes exceed {np.dtype(dtype)}")
+        raise ValueError(f"net is so steep at x = {x[1:-1][steep][0]} that its slopes exceed {dtype}")
     return Detection(x, y, find_transitions(x, y, epsilon))

@@ -52,13 +52,14 @@ def sum_hats(f: PiecewiseLinear, x: NDArray, hats: Hats) -> tuple[NDArray, NDArr
     return np.bincount(i, jumps * height, len(x)), np.bincount(i, error, len(x))
 
 
+@np.errstate(all="ignore")
 def rounding_bound(line: Line, x: NDArray, dtype: np.dtype) -> NDArray:
     """A bound for each index, (n,), on what rounding in a dtype adds to the change of slope that the detector computes.
 
     The network is given in float64. Its inputs a + d x take a product, a sum and a rounding, unless they are x itself.
     A layer's sums of n products, its bias and its gain, and the weights and the gain if they were rounded, are n + 4
     operations; so errors E of the activations a become |W| E + g (|W| |a| + |b|) with g = (n + 4) u / (1 - (n + 4) u),
-    and what products and weights lose that are below the least normal number.
+    and what products and weights lose that are below the least normal number. A bound that exceeds float64 is infinite.
     """
     u = float(np.finfo(dtype).eps) / 2
     net, a = line.net, line.points(x).T  # (units, n)
@@ -78,4 +79,4 @@ def rounding_bound(line: Line, x: NDArray, dtype: np.dtype) -> NDArray:
     slope_error += float(np.finfo(dtype).smallest_subnormal)  # what a quotient loses below the least normal number
     bound = np.zeros(len(x))
     bound[2:] = 1.01 * (slope_error[1:] + slope_error[:-1])
-    return bound
+    return np.where(np.isnan(bound), np.inf, bound)

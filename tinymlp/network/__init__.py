@@ -4,6 +4,7 @@ parameters       one flat vector, seen layer by layer
 mlp              MLP
 line             Line: a network of several inputs on a line through them
 ensemble         Ensemble: many networks, one matrix
+npz_files        MLP.save and MLP.load, which believes nothing
 
 Networks of others. Readers make a graph, which is rewritten as one chain of ReLU layers, and held against its source:
 
@@ -22,6 +23,5 @@ onnx_graph       from its nodes to a vector
 onnx_operations  what each of them computes
 onnx_shapes      where the samples are
 nnet_files       MLP.from_nnet
-saved            net.save, MLP.load
 text             net.to_json, net.to_torch_state, MLP.from_safetensors
 """

@@ -5,10 +5,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..arguments import refuse_masks
+
 __all__ = ["as_array"]
 
 
-def as_array(values: Any) -> NDArray:
+def as_array(values: Any, name: str = "an array") -> NDArray:
     """A tensor on whatever device, an array of any library, or a list, as a NumPy array of numbers that NumPy has.
 
     bfloat16, and other small floats that NumPy lacks, become float32, which holds each of them exactly. Whatever is
@@ -17,17 +19,19 @@ def as_array(values: Any) -> NDArray:
     Raises
     ------
     ValueError
-        If it is quantised, or bytes whose meaning was lost, or some of its numbers are masked.
+        If it is masked, ragged, quantised, or bytes whose meaning was lost.
     """
-    if np.ma.is_masked(values):
-        raise ValueError("an array has numbers that are masked: fill them first, by array.filled(value)")
+    refuse_masks(name, values)
     if "qint" in str(getattr(values, "dtype", "")) or getattr(values, "is_quantized", False):
         raise ValueError("the weights are quantised (qint8): give the model as it was before, with float weights")
     if hasattr(values, "detach"):  # torch.Tensor
         values = values.detach().cpu()
         if any(name in str(getattr(values, "dtype", "")) for name in ("bfloat16", "float8")):
             values = values.float()
-    array = np.asarray(values.numpy() if hasattr(values, "numpy") else values)
+    try:
+        array = np.asarray(values.numpy() if hasattr(values, "numpy") else values)
+    except ValueError as error:
+        raise ValueError(f"{name} is no array: {error}") from error
     if array.dtype.kind == "V":  # a type that another package gave to NumPy
         if array.dtype.names or array.dtype.name.startswith("void"):
             raise ValueError(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..arguments import check_array
 from .arrays import as_array
 
 if TYPE_CHECKING:
@@ -28,9 +29,10 @@ def check_pairs(net: "MLP", check: Any) -> "MLP":
     if check is None:
         return net
     try:
-        x, y = (np.asarray(as_array(v), np.float64) for v in check)
+        pair = dict(zip(("x of check", "y of check"), check, strict=True))
     except (TypeError, ValueError) as error:
         raise ValueError("check is no pair (x, y): give an input and what the network gives for it") from error
+    x, y = (np.asarray(check_array(name, as_array(v, name)), np.float64) for name, v in pair.items())
     inputs, outputs = net.sizes[0], net.sizes[-1]
     if x.size % inputs or y.size != x.size // inputs * outputs:
         raise ValueError(f"check has x {x.shape} and y {y.shape}: the network has {inputs} inputs, {outputs} outputs")
@@ -52,22 +54,24 @@ def agrees(
     And to what rounding in numbers of resolution ``eps`` may have done before: large numbers cancel in any layer.
     """
     exact = net.astype(np.float64)
-    found = exact(x)
-    a = np.asarray(x, float).T
-    size, rounded = np.abs(a), np.zeros(a.shape)  # what a layer sums up; how often that was rounded, unit by unit
-    for l, (W, b) in enumerate(zip(exact.weights, exact.biases, strict=True)):
-        z = W @ a + b[:, None]
-        size = np.abs(W) @ np.abs(a) + np.abs(b)[:, None]  # (units, n)
-        rounded = np.abs(W) @ rounded + size
-        if l < len(exact.weights) - 1:
-            a = np.maximum(z, exact.negative_slope * z)
-            rounded = np.where(z > -1e-3 * size, rounded, exact.negative_slope * rounded)
-    size, rounded = size.max(axis=0)[:, None], rounded.max(axis=0)[:, None]  # (n, 1)
     with np.errstate(all="ignore"):
+        found = exact(x)
+        a = np.asarray(x, float).T
+        size, rounded = np.abs(a), np.zeros(a.shape)  # what a layer sums up; how often that was rounded, unit by unit
+        for l, (W, b) in enumerate(zip(exact.weights, exact.biases, strict=True)):
+            z = W @ a + b[:, None]
+            size = np.abs(W) @ np.abs(a) + np.abs(b)[:, None]  # (units, n)
+            rounded = np.abs(W) @ rounded + size
+            if l < len(exact.weights) - 1:
+                a = np.maximum(z, exact.negative_slope * z)
+                rounded = np.where(z > -1e-3 * size, rounded, exact.negative_slope * rounded)
+        size, rounded = size.max(axis=0)[:, None], rounded.max(axis=0)[:, None]  # (n, 1)
         if after is not None:
             found = after(found)
             size = np.maximum(1.0, np.abs(found).max(axis=1, keepdims=True))
             rounded = rounded * size
+        if not np.isfinite(size).all():  # then everything would be near enough
+            return False
         return bool(found.shape == y.shape and (np.abs(found - y) <= tolerance * size + 8 * eps * rounded).all())
 
 

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from .. import devices
-from ..arguments import generator
+from ..arguments import check_array, generator
 from ..system.memory import check_memory
 from .mlp import MLP
 from .parameters import check_sizes, count_parameters
@@ -75,7 +75,7 @@ class Ensemble:
 
     @params.setter
     def params(self, values: ArrayLike) -> None:
-        devices.fill(self._params, values)
+        devices.fill(self._params, check_array("params", values))
 
     @property
     def sizes(self) -> tuple[int, ...]:

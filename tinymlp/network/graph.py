@@ -18,6 +18,8 @@ from .activations import Activation
 
 __all__ = ["Block", "Vector", "inputs"]
 
+_quiet = np.errstate(all="ignore")  # `as_layers` looks whether a number became infinite
+
 
 @dataclass(frozen=True, eq=False)
 class Block:
@@ -52,6 +54,7 @@ class Vector:
     parts: dict[Block, NDArray | None]
     constant: NDArray | None = None
 
+    @_quiet
     def linear(self, W: NDArray, b: NDArray | None = None) -> "Vector":
         """W times this, (out,), plus b; ValueError if the shapes do not fit."""
         if W.ndim != 2 or W.shape[1] != self.size or (b is not None and b.shape != W.shape[:1]):
@@ -61,17 +64,20 @@ class Vector:
         constant = b if self.constant is None else _wide(W) @ _wide(self.constant) + (0 if b is None else _wide(b))
         return Vector(len(W), parts, constant)
 
+    @_quiet
     def times(self, s: NDArray) -> "Vector":
         """Each number times a number, or times its own; s is (1,) or (size,)."""
         s = np.broadcast_to(_wide(s), (self.size,))
         parts = {block: np.diag(s) if M is None else s[:, None] * M for block, M in self.parts.items()}
         return Vector(self.size, parts, None if self.constant is None else s * self.constant)
 
+    @_quiet
     def plus(self, c: NDArray) -> "Vector":
         """Each number plus a number, or plus its own; c is (1,) or (size,)."""
         c = np.broadcast_to(c, (self.size,))
         return Vector(self.size, self.parts, c if self.constant is None else _wide(self.constant) + _wide(c))
 
+    @_quiet
     def add(self, other: "Vector") -> "Vector":
         """The sum of two vectors: a skip connection."""
         if self.size != other.size:

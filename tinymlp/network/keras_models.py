@@ -168,6 +168,7 @@ def _activate(vector: Vector, function: Any) -> tuple[Vector, str | None]:
     raise ValueError(f"its activation is {name}: {REFUSED}")
 
 
+@np.errstate(all="ignore")  # `as_layers` looks whether a number became infinite
 def _affine(kind: str, layer: Any) -> tuple[NDArray, NDArray]:
     """y = s x + shift, in float64."""
     if kind == "Rescaling":

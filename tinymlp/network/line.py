@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
+from ..arguments import check_array
 from .mlp import MLP
 
 __all__ = ["Line", "on_line"]
@@ -44,10 +45,7 @@ class Line:
         inputs = self.net.sizes[0]
         for name in ("origin", "direction"):
             values = getattr(self, name)
-            try:
-                point = np.array(values, np.float64)
-            except (TypeError, ValueError) as error:
-                raise ValueError(f"{name} is {values!r}: give {inputs} numbers, one for each input") from error
+            point = np.array(check_array(name, values), np.float64)
             if point.shape != (inputs,):
                 raise ValueError(f"{name} has shape {point.shape}: give {inputs} numbers, one for each input")
             if not np.isfinite(point).all():
@@ -77,8 +75,16 @@ class Line:
         return np.append(self.direction + 1j * self.origin, 1j)
 
     def points(self, t: ArrayLike) -> NDArray:
-        """The points origin + t * direction, (n, inputs), float64."""
-        return self.origin + np.asarray(t, np.float64).reshape(-1, 1) * self.direction
+        """The points origin + t * direction, (n, inputs), float64; ValueError if float64 does not hold one."""
+        t = np.asarray(check_array("t", t), np.float64).reshape(-1, 1)
+        with np.errstate(over="ignore", invalid="ignore"):
+            points = self.origin + t * self.direction
+            far = ~np.isfinite(points).all(axis=1)  # perhaps only the product is
+            points[far] = 4 * (self.origin / 4 + t[far] / 4 * self.direction)
+        lost = np.isfinite(t[:, 0]) & ~np.isfinite(points).all(axis=1)
+        if lost.any():
+            raise ValueError(f"t holds {t[lost][0, 0]}, where the line leaves float64: choose a smaller one")
+        return points
 
     def __call__(self, t: ArrayLike) -> NDArray:
         """The network's output at each t: of the shape of t, or (n, outputs) with several outputs."""

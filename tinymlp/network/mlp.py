@@ -17,9 +17,9 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from .. import devices
-from ..arguments import check_flag, check_number, generator
+from ..arguments import check_array, check_dtype, check_flag, check_number, generator
 from ..system.memory import check_memory
-from . import keras_models, nnet_files, onnx_files, saved, sklearn_models, text, torch_modules
+from . import keras_models, nnet_files, npz_files, onnx_files, sklearn_models, text, torch_modules
 from .arrays import as_array
 from .checks import check_pairs
 from .parameters import check_sizes, count_parameters, layer_views, pack
@@ -81,8 +81,7 @@ class MLP:
         device: str = "cpu",
     ):
         sizes = check_sizes(sizes)
-        if np.dtype(dtype).kind != "f":
-            raise ValueError(f"dtype is {np.dtype(dtype)}: give a float dtype")
+        dtype = check_dtype("dtype", dtype)
         rng = generator("seed", seed)
         count = count_parameters(sizes)
         largest = max(count_parameters(pair) for pair in pairwise(sizes))  # a layer is drawn in float64
@@ -114,7 +113,7 @@ class MLP:
 
     @params.setter
     def params(self, values: ArrayLike) -> None:
-        devices.fill(self._params, values)
+        devices.fill(self._params, check_array("params", values))
 
     @classmethod
     def from_params(
@@ -131,6 +130,7 @@ class MLP:
         count = count_parameters(sizes)
         if not hasattr(params, "shape") or not hasattr(params, "dtype"):
             raise TypeError(f"params is {params!r}: give an array of {count} floats, such as a snapshot")
+        check_array("params", params)
         if params.shape != (count,) or params.dtype.kind != "f":
             raise ValueError(f"params is {params.shape} {params.dtype}: sizes {list(sizes)} need ({count},) floats")
         net = cls.__new__(cls)._set(sizes, params, negative_slope, dropout)
@@ -179,12 +179,12 @@ class MLP:
                 weights, biases = zip(*((W, b) for W, b in weights), strict=True)
             except (TypeError, ValueError) as error:
                 raise ValueError("biases are not given, and weights are no pairs (W, b): give both lists") from error
-        W = [as_array(w) for w in weights]
+        W = [as_array(w, f"weights[{l}]") for l, w in enumerate(weights)]
         if check_flag("transpose", transpose):
             W = [w.T for w in W]
         if len(W) == len(biases):
             biases = [np.zeros(w.shape[:1], w.dtype) if v is None else v for w, v in zip(W, biases, strict=True)]
-        b = [as_array(v) for v in biases]
+        b = [as_array(v, f"biases[{l}]") for l, v in enumerate(biases)]
         return check_pairs(cls.from_params(*pack(W, b), negative_slope=negative_slope), check)
 
     # files, and networks of others: each is explained where it is read or written
@@ -196,8 +196,8 @@ class MLP:
     from_nnet = classmethod(nnet_files.from_nnet)
     from_json = classmethod(text.from_json)
     to_onnx = onnx_files.to_onnx
-    save = saved.save
-    load = classmethod(saved.load)
+    save = npz_files.save
+    load = classmethod(npz_files.load)
     to_json = text.to_json
     to_torch_state = text.to_torch_state
 
@@ -245,7 +245,7 @@ class MLP:
         Parameters
         ----------
         x : array_like, (n, inputs); with one input also (n,) or a number
-            Rounded to the network's dtype.
+            Real numbers, rounded to the network's dtype; what it does not hold is infinite.
 
         Returns
         -------
@@ -253,16 +253,18 @@ class MLP:
             On the device of the network.
         """
         xp = devices.array_module(self.device)
-        values = xp.asarray(x, self.dtype)
+        with np.errstate(over="ignore"):
+            values = xp.asarray(check_array("x", x), self.dtype)
         a = values.reshape(1, -1) if self.sizes[0] == 1 and values.ndim < 2 else values.T  # (inputs, n)
         if a.ndim != 2 or len(a) != self.sizes[0]:
             natural = ", or (n,)" if self.sizes[0] == 1 else ""
             raise ValueError(f"x has shape {values.shape}: give (n, {self.sizes[0]}){natural}")
         *hidden, (W_out, b_out) = zip(self.weights, self.biases, strict=True)
-        for W, b in hidden:
-            z = W @ a + b[:, None]  # (units, n)
-            a = xp.maximum(z, self.negative_slope * z if self.negative_slope else 0)
-        z = W_out @ a + b_out[:, None]
+        with np.errstate(over="ignore", invalid="ignore"):  # infinities are answers, too
+            for W, b in hidden:
+                z = W @ a + b[:, None]  # (units, n)
+                a = xp.maximum(z, self.negative_slope * z if self.negative_slope else 0)
+            z = W_out @ a + b_out[:, None]
         return z.reshape(values.shape) if values.ndim < 2 and self.sizes[-1] == 1 else z.T
 
     def copy(self) -> "MLP":
@@ -279,8 +281,13 @@ class MLP:
         return MLP.from_params(self.sizes, params, negative_slope=slope, dropout=dropout, ties=self.ties)
 
     def astype(self, dtype: DTypeLike) -> "MLP":
-        """A copy whose parameters are rounded to another dtype."""
-        return self._on(self.params.astype(dtype))
+        """A copy whose parameters are rounded to another float dtype; ValueError if it cannot hold one of them."""
+        with np.errstate(over="ignore"):
+            params = self.params.astype(check_dtype("dtype", dtype))
+        xp = devices.array_module(self.device)
+        if not (xp.isfinite(params) | ~xp.isfinite(self.params)).all():
+            raise ValueError(f"the network has parameters too large for {params.dtype}: choose a wider dtype")
+        return self._on(params)
 
     def to(self, device: str) -> "MLP":
         """This network on "cpu", "gpu" or, with "auto", the GPU if there is one: itself if it is there, else a copy.

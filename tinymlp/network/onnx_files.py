@@ -58,13 +58,21 @@ def from_onnx(cls: type["MLP"], path: str | Path, *, output: str | None = None, 
     """
     onnx = _library()
     try:
-        model = onnx.load(path)
+        model = onnx.load(Path(path))
     except OSError:
         raise
     except Exception as error:  # protobuf's, of a kind of its own
-        raise ValueError(f"{path} is no ONNX file") from error
+        raise ValueError(f"{path} is no ONNX file: {error}") from error
+    try:
+        return check_pairs(_read_model(cls, onnx, model, output), check)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
+
+
+def _read_model(cls: type["MLP"], onnx: Any, model: Any, output: str | None) -> "MLP":
+    """The network, held against what the package onnx computes."""
     graph = model.graph
-    constants = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in graph.initializer}
+    constants = {tensor.name: _to_array(onnx, tensor) for tensor in graph.initializer}
     shapes = {
         v.name: [d.dim_value if d.HasField("dim_value") else None for d in v.type.tensor_type.shape.dim]
         for v in graph.input
@@ -72,9 +80,7 @@ def from_onnx(cls: type["MLP"], path: str | Path, *, output: str | None = None, 
     }
     nodes = []
     for node in graph.node:
-        attributes = {a.name: onnx.helper.get_attribute_value(a) for a in node.attribute}
-        if node.op_type == "Constant" and "value" in attributes:
-            attributes["value"] = onnx.numpy_helper.to_array(attributes["value"])
+        attributes = {a.name: _attribute(onnx, node, a) for a in node.attribute}
         kind = node.op_type if node.domain in STANDARD else f"{node.domain}.{node.op_type}"
         nodes.append(Node(kind, node.name, list(node.input), list(node.output), attributes))
     opset = max((o.version for o in model.opset_import if o.domain in STANDARD), default=1)
@@ -86,14 +92,33 @@ def from_onnx(cls: type["MLP"], path: str | Path, *, output: str | None = None, 
         net.negative_slope = written[0]
     [(name, shape)] = shapes.items()
     x_type = next(v.type.tensor_type.elem_type for v in graph.input if v.name == name)
-    dtype = onnx.helper.tensor_dtype_to_np_dtype(x_type)
+    try:
+        dtype = onnx.helper.tensor_dtype_to_np_dtype(x_type)
+    except KeyError as error:
+        raise ValueError(f"the input {name!r} has a type that ONNX does not know, {x_type}") from error
     eps = 2.0**-7 if dtype.name == "bfloat16" else float(np.finfo(dtype).eps)
     after = find_output(last) if last else None
     goal = names[0] if output is None else output
     compare(net, lambda x: _run(model, name, shape, goal, x.astype(dtype)), eps, after, OTHER)
     if last:
         warn_outputs(last)
-    return check_pairs(net, check)
+    return net
+
+
+def _to_array(onnx: Any, tensor: Any) -> NDArray:
+    try:
+        return onnx.numpy_helper.to_array(tensor)
+    except Exception as error:  # of a damaged tensor, anything
+        raise ValueError(f"the array {tensor.name!r} cannot be read: {error}") from error
+
+
+def _attribute(onnx: Any, node: Any, attribute: Any) -> Any:
+    """Its value, an array if it is a tensor."""
+    try:
+        value = onnx.helper.get_attribute_value(attribute)
+    except ValueError as error:
+        raise ValueError(f"node {node.name!r} ({node.op_type}) has a damaged attribute: {error}") from error
+    return _to_array(onnx, value) if attribute.HasField("t") else value
 
 
 def _run(model: Any, name: str, shape: list[int | None], output: str, x: NDArray) -> NDArray:

@@ -43,6 +43,8 @@ def read_graph(
     ValueError
         If the graph is no network of ReLUs, or its output for a sample depends on others; the message names the node.
     """
+    if not outputs:
+        raise ValueError("the graph has no output")
     if output is None and len(outputs) != 1:
         raise ValueError(f"the graph has the outputs {', '.join(outputs)}: choose one, such as output={outputs[0]!r}")
     if output is not None and output not in outputs:
@@ -66,6 +68,8 @@ def read_graph(
             reader.read(node)
         except ValueError as error:
             raise ValueError(f"{place}: {error}") from error
+        except (ArithmeticError, AttributeError, LookupError, MemoryError, TypeError, StopIteration) as error:
+            raise ValueError(f"{place} has not the inputs and attributes that it needs: {error!r}") from error
     if goal not in reader.vectors:
         raise ValueError(f"the output {goal!r} does not depend on the input")
     return reader.vectors[goal], reader.left_out.get(goal)

@@ -126,6 +126,7 @@ def _clip(g: Given) -> Result:
     return g.vector.activate(clip(-np.inf if low <= -most else low, np.inf if high >= most else high)), g.layout
 
 
+@np.errstate(all="ignore")  # `as_layers` looks whether a number became infinite
 def _batchnormalization(g: Given) -> Result:
     a = g.node.attributes
     old = g.opset < 7 and not a.get("is_test")

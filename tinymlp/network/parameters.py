@@ -7,6 +7,8 @@ from operator import index
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ..arguments import check_array
+
 __all__ = ["check_sizes", "count_parameters", "layer_views", "pack", "stacked_layers"]
 
 
@@ -23,6 +25,8 @@ def layer_views(flat: NDArray, sizes: Sequence[int]) -> list[NDArray]:
 def check_sizes(sizes: Sequence[int]) -> tuple[int, ...]:
     """The sizes as a tuple of int; ValueError unless they are two or more positive integers."""
     try:
+        if isinstance(sizes, set | dict):
+            raise TypeError("no order")
         checked = tuple(map(index, sizes))
     except TypeError:
         checked = ()
@@ -33,7 +37,8 @@ def check_sizes(sizes: Sequence[int]) -> tuple[int, ...]:
 
 def pack(weights: Sequence[ArrayLike], biases: Sequence[ArrayLike]) -> tuple[list[int], NDArray]:
     """The sizes of a network with these weights and biases, and its flat vector (P,); see `MLP.from_weights`."""
-    W, b = [np.asarray(w) for w in weights], [np.asarray(v) for v in biases]
+    W = [check_array(f"weights[{l}]", w) for l, w in enumerate(weights)]
+    b = [check_array(f"biases[{l}]", v) for l, v in enumerate(biases)]
     if not W or len(W) != len(b):
         raise ValueError(f"weights has {len(W)} layers and biases has {len(b)}: give as many of each, at least one")
     turned = " (they fit the other way round: transpose=True)" if _fit([w.T for w in W], b) else ""
@@ -48,8 +53,6 @@ def pack(weights: Sequence[ArrayLike], biases: Sequence[ArrayLike]) -> tuple[lis
                 f"but layer {layer - 1} has {W[layer - 1].shape[0]} units{turned}"
             )
     dtype = np.result_type(*W, *b)
-    if dtype.kind not in "biuf":
-        raise ValueError(f"weights have dtype {dtype}: give real numbers")
     params = np.concatenate([np.column_stack(pair).ravel() for pair in zip(W, b, strict=True)])
     sizes = [W[0].shape[1], *(len(w) for w in W)]
     return sizes, params.astype(dtype if dtype.kind == "f" else np.float64)

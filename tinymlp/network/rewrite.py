@@ -77,13 +77,14 @@ def as_network(cls: type["MLP"], output: Vector) -> "MLP":
     return net
 
 
+@np.errstate(all="ignore")
 def as_layers(output: Vector) -> tuple[list[NDArray], list[NDArray], float, NDArray | None]:
     """Weights (out, in) and biases (out,) of each layer, the negative slope, and `MLP.ties`.
 
     Raises
     ------
     ValueError
-        If skip connections would make a layer too large.
+        If skip connections would make a layer too large, or a number is not finite, or becomes so.
     """
     last = _last_uses(output)
     hidden = sorted((block for block in last if block.depth), key=lambda block: block.depth)  # in order of the graph
@@ -121,7 +122,13 @@ def as_layers(output: Vector) -> tuple[list[NDArray], list[NDArray], float, NDAr
     matrices = [M for v in vectors for M in v.parts.values()]
     if all(a is None for a in (*matrices, *(v.constant for v in vectors))):  # no weight says what the dtype is
         W = W.astype(np.float64)
-    return [*weights, W], [*biases, b], slope, _ties(layouts, all(M is not None for M in matrices))
+    weights, biases = [*weights, W], [*biases, b]
+    for l, layer in enumerate(zip(weights, biases, strict=True)):
+        if not all(np.isfinite(a).all() for a in layer):
+            raise ValueError(
+                f"layer {l} has weights or biases that are NaN or infinite, or become so where layers are folded"
+            )
+    return weights, biases, slope, _ties(layouts, all(M is not None for M in matrices))
 
 
 def _ties(layouts: list[list[tuple[Block, Units]]], linear: bool) -> NDArray | None:

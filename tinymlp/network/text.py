@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..arguments import check_array
 from .arrays import as_array
 
 if TYPE_CHECKING:
     from .mlp import MLP
 
 __all__ = ["from_json", "from_safetensors", "to_json", "to_torch_state"]
+
+DTYPES = ("float16", "float32", "float64")  # whose numbers JSON has
 
 
 def to_json(net: "MLP") -> str:
@@ -50,20 +53,36 @@ def to_json(net: "MLP") -> str:
 def from_json(cls: type["MLP"], text: str) -> "MLP":
     """The network that `to_json` wrote, the same bit for bit; ValueError if the text is something else."""
     try:
-        state = json.loads(text)
+        state = json.loads(text, parse_constant=_refuse)
         if not isinstance(state, dict):
             raise ValueError(f"it is a {type(state).__name__}")
-        dtype = np.dtype(state["dtype"])
-        with np.errstate(over="ignore"):
-            net = cls.from_weights(*([np.array(a, dtype) for a in state[key]] for key in ("weights", "biases")))
-        if dtype.kind != "f" or not np.isfinite(net.params).all():
-            raise ValueError(f"it has numbers that {dtype} has not")
-        settings = {key: float(state[key]) for key in ("negative_slope", "dropout")}
+        for key in ("sizes", "dtype", "negative_slope", "dropout", "weights", "biases"):
+            if key not in state:
+                raise ValueError(f"it has no {key}")
+        if state["dtype"] not in DTYPES:
+            raise ValueError(f"its dtype is {state['dtype']!r}: give one of {', '.join(DTYPES)}")
+        weights, biases = ([_numbers(key, a, state["dtype"]) for a in state[key]] for key in ("weights", "biases"))
+        net = cls.from_weights(weights, biases)
         if list(net.sizes) != state["sizes"]:
             raise ValueError(f"sizes are {state['sizes']}, but the weights have {list(net.sizes)}")
+        settings = {key: state[key] for key in ("negative_slope", "dropout")}
         return cls.from_params(net.sizes, net.params, **settings, ties=state.get("ties"))
-    except (KeyError, ValueError, TypeError) as error:
+    except (ValueError, TypeError, RecursionError) as error:
         raise ValueError(f"text is not a network that to_json wrote: {error}") from error
+
+
+def _refuse(constant: str) -> float:
+    raise ValueError(f"it has {constant}, which is no number of JSON")
+
+
+def _numbers(key: str, values: Any, dtype: str) -> NDArray:
+    """Lists of numbers as an array."""
+    array = check_array(f"one of its {key}", values)
+    with np.errstate(over="ignore"):
+        rounded = array.astype(dtype)
+    if not np.isfinite(rounded).all():
+        raise ValueError(f"one of its {key} is too large for {dtype}")
+    return rounded
 
 
 def to_torch_state(net: "MLP") -> dict[str, NDArray]:
@@ -107,14 +126,16 @@ def from_safetensors(
     except ModuleNotFoundError as error:
         install = "safetensors files need the package safetensors: pip install 'tinymlp-microscope[safetensors]'"
         raise ModuleNotFoundError(install) from error
-    with open(path, "rb") as file:
-        raw = file.read()
+    raw = Path(path).read_bytes()
     try:
         tensors = deserialize(raw)
     except SafetensorError as error:
         raise ValueError(f"{path} is no safetensors file: {error}") from error
-    state = {name: _tensor(name, tensor) for name, tensor in sorted(tensors)}
-    return cls.from_torch(state, negative_slope=negative_slope, prefix=prefix, check=check)
+    try:
+        state = {name: _tensor(name, tensor) for name, tensor in sorted(tensors)}
+        return cls.from_torch(state, negative_slope=negative_slope, prefix=prefix, check=check)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
 
 
 def _tensor(name: str, tensor: dict) -> NDArray:

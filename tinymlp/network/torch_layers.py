@@ -46,6 +46,7 @@ ACTIVATIONS: dict[str, Callable[[Any, float | None], Activation | None]] = {
 }
 
 
+@np.errstate(all="ignore")  # `as_layers` looks whether a number became infinite
 def batch_norm(module: Any) -> tuple[NDArray, NDArray]:
     """A BatchNorm1d as s and shift in y = s x + shift, as it is evaluated; in float64."""
     if module.running_mean is None:

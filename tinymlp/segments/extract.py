@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .. import devices
+from ..arguments import check_array, check_flag
 from ..interval import Interval, takes_interval
 from ..network.ensemble import Ensemble
 from ..network.line import Line, on_line
@@ -98,6 +99,7 @@ def extract_segments(
     Fraction(1, 1)
     """
     net = net if isinstance(net, Ensemble) else on_line(net)
+    rational = check_flag("rational", rational)
     if net.sizes[-1] != 1:
         raise ValueError(f"net has {net.sizes[-1]} outputs: segments need exactly one; extract_outputs takes several")
     if isinstance(net, Ensemble):
@@ -118,7 +120,7 @@ def extract_outputs(
 
     All have the same boundaries. What is visible in one output may be cancelled or unheard in another.
     """
-    line = on_line(net).to("cpu")
+    line, rational = on_line(net).to("cpu"), check_flag("rational", rational)
     interval = check_arguments(net, interval, max_regions, progress)
     layers = exact_layers(line.net)
     regions = regions_on(line, layers, interval, rational, max_regions, progress)
@@ -171,7 +173,7 @@ class EnsembleSegments:
 
     def __call__(self, x: ArrayLike) -> NDArray:
         """Every network at every x (n,) inside the interval, (K, n), float64. ValueError if some x lies outside."""
-        x = np.asarray(x, np.float64).reshape(-1)
+        x = np.asarray(check_array("x", x), np.float64).reshape(-1)
         start, stop = self.interval
         outside = ~((x >= start) & (x <= stop))  # NaN is, too
         if outside.any():
@@ -180,7 +182,7 @@ class EnsembleSegments:
         for breakpoint in self.breakpoints.T:
             segment += x >= breakpoint[:, None]
         slope, intercept = (np.take_along_axis(a, segment, axis=1) for a in (self.slopes, self.intercepts))
-        with np.errstate(invalid="ignore"):
+        with np.errstate(over="ignore", invalid="ignore"):
             return np.where(slope == 0, intercept, slope * x + intercept)  # where: 0 times infinity is nothing here
 
     def to_dict(self) -> dict:

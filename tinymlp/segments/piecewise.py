@@ -10,6 +10,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ..arguments import check_array, check_number
 from ..interval import Interval, check_interval, takes_interval
 from ..network.line import Line
 from .exact_values import exact_values, rounded_values
@@ -184,14 +185,14 @@ class PiecewiseLinear:
 
     def __call__(self, x: ArrayLike) -> NDArray:
         """f(x) for x of any shape inside the interval; float64. ValueError if some x lies outside."""
-        x = np.asarray(x, np.float64)
+        x = np.asarray(check_array("x", x), np.float64)
         start, stop = self.interval
         outside = ~((x >= start) & (x <= stop))  # NaN is, too
         if outside.any():
             raise ValueError(f"x holds {x[outside].flat[0]}, outside of [{start}, {stop}]")
         segment = np.searchsorted(self.breakpoints, x, side="right")
         slope, intercept = self.slopes[segment], self.intercepts[segment]
-        with np.errstate(invalid="ignore"):
+        with np.errstate(over="ignore", invalid="ignore"):
             return np.where(slope == 0, intercept, slope * x + intercept)  # where: 0 times infinity is nothing here
 
     def slopes_at(self, x: ArrayLike) -> Slopes:
@@ -241,13 +242,28 @@ class PiecewiseLinear:
 
     @takes_interval
     def integral(self, interval: Interval) -> float:
-        """The integral of f over a finite interval inside its own; exact but for rounding."""
+        """The integral of f over a finite interval inside its own; exact but for rounding.
+
+        OverflowError if it exceeds float64.
+        """
         a, b = check_interval(interval)
         if a < self.interval[0] or b > self.interval[1]:
             raise ValueError(f"interval is {a, b}: it reaches outside of that of the segments, {self.interval}")
         inner = self.breakpoints[(self.breakpoints > a) & (self.breakpoints < b)]
         x = np.array([a, *inner, b])
-        return float(np.trapezoid(self(x), x))  # exact: straight between neighbours
+        with np.errstate(over="ignore", invalid="ignore"):
+            area = float(np.trapezoid(self(x), x))  # exact: straight between neighbours
+        if np.isfinite(area):
+            return area
+        first = int(np.searchsorted(self.breakpoints, a, side="right"))  # parts exceed float64, and perhaps the sum
+        whole = Fraction(0)
+        for k, (left, right) in enumerate(pairwise(map(Fraction, x.tolist())), first):
+            slope, intercept = Fraction(float(self.slopes[k])), Fraction(float(self.intercepts[k]))
+            whole += (right - left) * (slope * (left + right) / 2 + intercept)
+        try:
+            return float(whole)
+        except OverflowError as error:
+            raise OverflowError(f"the integral on ({a}, {b}) exceeds float64: choose a smaller interval") from error
 
     def solve(self, y: float) -> NDArray:
         """Every x with f(x) = y, float64, in increasing order; of a segment at height y throughout, its two ends.
@@ -255,7 +271,7 @@ class PiecewiseLinear:
         None is missed, and none invented: an end or a breakpoint solves it if its true value is y, rounded to float64,
         and a segment has a solution inside if the true values at its two ends are on either side of y, and neither is
         y. So ``f.solve(f.maximum().y)`` is where the maximum is. Where float64 leaves a doubt, rational numbers decide;
-        not after a clip that is not certified.
+        not after a clip that is not certified. OverflowError if a solution exceeds float64.
 
         >>> from tinymlp import MLP, extract_segments
         >>> tenths = MLP.from_weights([[[0.1], [0.1]], [[0.3, -0.6]]], [[0.1, -0.2], [0.7]])
@@ -263,26 +279,33 @@ class PiecewiseLinear:
         >>> f.maximum(), f.solve(f.maximum().y).tolist()
         (Extremum(x=2.0, y=0.7899999999999999), [2.0])
         """
-        y = float(y)
-        if not np.isfinite(y):
-            raise ValueError(f"y is {y}: give a finite number")
+        y = check_number("y", y, np.isfinite, "a finite number")
         ends, (heights, bounds) = self._ends(), self._heights
-        with np.errstate(invalid="ignore"):
+        with np.errstate(over="ignore", invalid="ignore"):
             doubtful = np.flatnonzero(~(np.abs(heights - y) > bounds))
         if len(doubtful):
             heights = heights.copy()
-            heights[doubtful] = [float(value) for value in self._exactly(doubtful)]
-        above = np.sign(heights - y)
+            heights[doubtful] = [_rounded(value) for value in self._exactly(doubtful)]
+        above = (heights > y).astype(int) - (heights < y)
         flat = np.flatnonzero((self.slopes == 0) & (self.intercepts == y))  # a height that was handed out as y
         above[flat] = above[flat + 1] = 0
         k = np.flatnonzero(above[:-1] * above[1:] < 0)  # segments that cross y
-        crossings = np.clip((y - self.intercepts[k]) / self.slopes[k], ends[k], ends[k + 1])
+        with np.errstate(over="ignore"):
+            crossings = (y - self.intercepts[k]) / self.slopes[k]
+        for j in np.flatnonzero(~np.isfinite(crossings)):
+            slope, intercept = Fraction(float(self.slopes[k[j]])), Fraction(float(self.intercepts[k[j]]))
+            try:
+                crossings[j] = float((Fraction(y) - intercept) / slope)
+            except OverflowError as error:
+                raise OverflowError(f"f is {y} at an x that exceeds float64") from error
+        crossings = np.clip(crossings, ends[k], ends[k + 1])
         return np.sort(np.concatenate([ends[above == 0], crossings]))
 
     def minimum(self) -> Extremum:
         """The least value, and the leftmost end or breakpoint that has it, a finite one if there is one.
 
-        Which one it is is exact, as in `solve`, and y is the float64 nearest to the true value.
+        Which one it is is exact, as in `solve`, and y is the float64 nearest to the true value. OverflowError if that
+        exceeds float64.
         """
         return self._extremum(-1)
 
@@ -314,7 +337,9 @@ class PiecewiseLinear:
         best = max(sign * value for value in values)
         at = [k for k, value in zip(near.tolist(), values, strict=True) if sign * value == best]
         k = min(at, key=lambda k: (np.isinf(x[k]), x[k]))
-        return Extremum(float(x[k]), float(sign * best))
+        if np.isinf(_rounded(best)) and np.isfinite(x[k]):
+            raise OverflowError(f"f exceeds float64 at x = {x[k]}: choose a smaller interval")
+        return Extremum(float(x[k]), _rounded(sign * best))
 
     def to_dict(self) -> dict:
         """All of it in lists, numbers and strings, for JSON: None for an infinite end, fractions as "n/d"."""
@@ -333,6 +358,14 @@ class PiecewiseLinear:
         start, stop = self.interval
         count = len(self.regions.boundaries)
         return f"PiecewiseLinear({len(self)} segments, {count} boundaries on ({start:g}, {stop:g}))"
+
+
+def _rounded(value: Fraction | float) -> float:
+    """The nearest float64, infinity included."""
+    try:
+        return float(value)
+    except OverflowError:
+        return float(np.copysign(np.inf, 1 if value > 0 else -1))
 
 
 def _plain(value: object) -> object:

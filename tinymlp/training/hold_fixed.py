@@ -1,9 +1,9 @@
 """Parameters that are held fixed while the others learn."""
 
-import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .. import devices
+from ..arguments import check_array
 from ..network.ensemble import Ensemble
 from ..network.mlp import MLP
 from .optim import Optimizer
@@ -35,8 +35,8 @@ class HoldFixed:
 
 def find_fixed(mask: ArrayLike, net: MLP | Ensemble) -> NDArray:
     """Which parameters a mask holds fixed, bool, on the network's device; ValueError if it does not fit the network."""
-    learns = np.asarray(devices.move(mask, "cpu") if hasattr(mask, "dtype") else mask)
+    learns = devices.move(check_array("mask", mask), "cpu")
     shape = net.params.shape
-    if learns.shape not in (shape, shape[-1:]) or learns.dtype.kind not in "biuf":
+    if learns.shape not in (shape, shape[-1:]):
         raise ValueError(f"mask is {learns.shape} {learns.dtype}: give a number or bool for each of {shape} parameters")
     return devices.move(learns == 0, net.device)

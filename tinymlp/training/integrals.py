@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import functions
+from ..arguments import check_array
 from ..devices import device_of, move
 from ..functions import Function, find_function
 from ..interval import Interval, check_interval
@@ -185,8 +186,8 @@ class Panels:
         widths = np.broadcast_to(width, left.shape)[:, None]
         x = left[:, None] + widths * NODES
         with np.errstate(all="ignore"):
-            y = np.asarray(self._f(x.flatten()))
-            if y.shape != (x.size,) or y.dtype.kind not in "biuf":
+            y = check_array("what the function gives", self._f(x.flatten()))
+            if y.shape != (x.size,):
                 raise ValueError(
                     f"function gives {y.dtype} of shape {y.shape} on x of shape {(x.size,)}: it must work on arrays, "
                     "one real y for each x"
