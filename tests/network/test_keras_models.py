@@ -66,6 +66,11 @@ def test_values_are_compared_and_words_help():
         return apply(b, np.maximum(apply(a, x), 0))
 
     assert MLP.from_keras(model(a, b, forward=forward)).sizes == (2, 4, 1)
+    coarse = model(a, b, forward=lambda x: 1.005 * forward(x))
+    with pytest.raises(ValueError, match="other values"):
+        MLP.from_keras(coarse)
+    coarse.compute_dtype = "bfloat16"
+    assert MLP.from_keras(coarse).sizes == (2, 4, 1)
     with pytest.raises(ValueError, match="other values"):
         MLP.from_keras(model(a, b, forward=lambda x: forward(x) + x[:, :1]))
     for layers, match in [

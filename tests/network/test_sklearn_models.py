@@ -102,5 +102,15 @@ def test_models_are_compared_and_odd_ones_told():
     inner.predict = lambda x: 2 * predict(inner, x)
     with pytest.raises(ValueError, match=r"other values.*methods of its own"):
         MLP.from_sklearn(inner)
+    binary = regressor(rng, (2, 4, 1), out_activation_="logistic")
+    for turn in (1, -1):
+        chance = lambda x, turn=turn: 1 / (1 + np.exp(-turn * predict(binary, x)))  # noqa: E731
+        binary.predict_proba = lambda x, chance=chance: np.hstack([1 - chance(x), chance(x)])
+        if turn == 1:
+            with pytest.warns(UserWarning, match="the sign decides"):
+                MLP.from_sklearn(binary)
+        else:
+            with pytest.raises(ValueError, match="other values"), pytest.warns(UserWarning, match="the sign"):
+                MLP.from_sklearn(binary)
     with pytest.raises(ValueError, match="holds a BaggingRegressor, which has several models"):
         MLP.from_sklearn(stand_in("BaggingRegressor", estimator=None, estimators_=[inner]))

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["from_keras"]
 
+COARSE = {"bfloat16": 2.0**-7, "float16": 2.0**-10}  # the resolution in which mixed precision computes
 PASSED_OVER = ("InputLayer", "Dropout", "AlphaDropout", "GaussianNoise", "GaussianDropout", "Flatten", "Identity")
 EXPORT = "export it to ONNX (model.export(path, format='onnx')) and use MLP.from_onnx, which follows skip connections"
 OTHER = f"its layers are not called one after the other, as read. Perhaps {EXPORT}"
@@ -83,7 +84,7 @@ def from_keras(cls: type["MLP"], model: Any, *, negative_slope: float | None = N
     net = as_network(cls, vector)
     if callable(model):
         shape = getattr(model, "input_shape", None) or (None, net.sizes[0])
-        eps = float(np.finfo(np.float32).eps)
+        eps = COARSE.get(getattr(model, "compute_dtype", ""), 2.0**-23)
         after = find_output(last) if last else None
         compare(net, lambda x: model(x.reshape(len(x), *shape[1:]).astype(np.float32)), eps, after, OTHER)
     if last:

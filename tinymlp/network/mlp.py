@@ -58,8 +58,8 @@ class MLP:
     ties : array, (4, hidden units), or None
         Of a network whose activations were rewritten as ReLUs, such as one that was read from PyTorch with PReLU: for
         each hidden unit, layer by layer, the unit of the original that it stands for, its sign, threshold and gain
-        (``activations.py``). `train` keeps to them. (4, 0) if that is not all that was added, as for skip connections
-        or a ReLU after the last layer; then `train` warns.
+        (``activations.py``). `train` keeps to them; `save` and `to_json` write them, other formats do not. (4, 0) if
+        that is not all that was added, as for skip connections or a ReLU after the last layer; then `train` warns.
 
     Raises
     ------

@@ -29,8 +29,8 @@ def from_sklearn(cls: type["MLP"], model: Any, *, check: Any = None) -> "MLP":
     model : MLPRegressor or MLPClassifier, with activation "relu"
         Or one in a Pipeline after StandardScaler or MinMaxScaler, in a TransformedTargetRegressor with one of these, in
         a GridSearchCV or RandomizedSearchCV, or several of them. Scalers are folded into the first and the last layer,
-        in float64; so the network takes and gives what the model does. What a regressor predicts at random inputs is
-        compared with the network's values.
+        in float64; so the network takes and gives what the model does. What it predicts at random inputs is compared
+        with the network's values.
     check : (x, y), optional
         An input and what the network gives there: ValueError unless this network gives y for x, to a thousandth.
 
@@ -58,9 +58,15 @@ def from_sklearn(cls: type["MLP"], model: Any, *, check: Any = None) -> "MLP":
     net = as_network(cls, vector)
     if last:
         warn_outputs(last)
-    if hasattr(model, "predict") and not hasattr(model, "classes_"):
-        compare(net, model.predict, float(np.finfo(np.float32).eps), find_output(last) if last else None, OTHER)
+    if call := getattr(model, "predict_proba", None) or getattr(model, "predict", None):
+        after = find_output(last) if last else None
+        compare(net, lambda x: _scores(call(x), net.sizes[-1]), float(np.finfo(np.float32).eps), after, OTHER)
     return check_pairs(net, check)
+
+
+def _scores(predicted: Any, outputs: int) -> Any:
+    """What is predicted for each output; a classifier of two classes predicts the chance of both."""
+    return predicted[:, 1] if outputs == 1 and np.ndim(predicted) == 2 and predicted.shape[1] == 2 else predicted
 
 
 def _read(model: Any) -> tuple[list[Step], int, str | None]:

@@ -25,6 +25,9 @@ class HoldFixed:
     def __init__(self, optimizer: Optimizer, fixed: NDArray):
         self._optimizer, self._fixed = optimizer, fixed
 
+    def __repr__(self) -> str:
+        return f"{self._optimizer!r}, held to a mask"
+
     def step(self, params: NDArray, grad: NDArray) -> None:
         """Change in place the params that are not fixed."""
         xp = devices.array_module(devices.device_of(params))

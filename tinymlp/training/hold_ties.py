@@ -55,6 +55,9 @@ class HoldTies:
     def __init__(self, optimizer: Optimizer, ties: Ties):
         self._optimizer, self._ties = optimizer, ties
 
+    def __repr__(self) -> str:
+        return f"{self._optimizer!r}, held to ties"
+
     def step(self, params: NDArray, grad: NDArray) -> None:
         """Change the params in place, and the gradient, which is that of the original's parameters then."""
         grad[...] = self._ties.gather(grad)

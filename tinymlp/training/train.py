@@ -123,9 +123,10 @@ def train(
     rounded past counts on the other side than it should. The loss is the same in all cases, and each sample counts
     once; but steps differ, and so do the networks that the two ways arrive at.
 
-    A network that was read from elsewhere, with activations that were rewritten as ReLUs (`MLP.ties`), learns as the
-    original would, but that its slopes and ends stay: the ReLUs of one unit learn as one. Where that cannot be held, as
-    with skip connections, a warning says so.
+    A network that was read from elsewhere, with activations that were rewritten as ReLUs (`MLP.ties`), stays one of
+    that kind: the ReLUs of one unit learn as one, and slopes and ends stay. It takes the steps that the original would,
+    except after clips whose lower end is not 0, which is a part of the next bias here. Where the kind cannot be held,
+    as with skip connections, a warning says so.
 
     Raises
     ------
