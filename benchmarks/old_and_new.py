@@ -52,7 +52,12 @@ def walk_of(params: np.ndarray, like: MLP, interval: tuple[float, float]) -> Cal
 
 def in_chunks(params: np.ndarray, like: MLP, interval: tuple[float, float]) -> Callable[[], object]:
     """The same for an ensemble, as many networks at a time as `extract_segments` takes."""
-    at_a_time = max(1, 2**17 // (sum(like.sizes[1:]) * max(like.sizes)))
+    try:
+        from tinymlp.segments.walk import networks_at_a_time
+    except ImportError:  # the older version had this formula
+        at_a_time = max(1, 2**17 // (sum(like.sizes[1:]) * max(like.sizes)))
+    else:
+        at_a_time = networks_at_a_time(like.sizes, like.device)
     walks = [walk_of(params[k : k + at_a_time], like, interval) for k in range(0, len(params), at_a_time)]
     return lambda: deque((walk() for walk in walks), maxlen=0)
 

@@ -40,6 +40,7 @@ def test_the_sum_over_hats_and_its_error_by_hand():
     """Catches: the step on the wrong side, errors that cancel, or that a boundary which is no breakpoint brings in."""
     small, large, first, second = 2.0**-40, 2.0**-38, 2.0**-30, 2.0**-28
     f = SimpleNamespace(
+        breakpoints=np.array([1.5, 4.0]),
         jumps=np.array([-3.0, 8.0]),
         boundaries=[
             SimpleNamespace(label="visible", error=first),
@@ -56,6 +57,35 @@ def test_the_sum_over_hats_and_its_error_by_hand():
     left, middle_left = small + 3 * (first + 2.0**-48), small + 3 * (first / 2 + 2.0**-48)
     middle_right, right = large + 8 * (second / 2 + 2.0**-48), large + 8 * (second + 2.0**-48)
     assert errors == pytest.approx([0, 0, left, middle_left + middle_right, right], rel=1e-12, abs=0)
+
+
+@pytest.mark.parametrize(
+    ("b", "error", "seen"),
+    [
+        (3 - 2.0**-40, 2.0**-30, [2, 3, 4]),
+        (3.0, 2.0**-30, [2, 3, 4]),
+        (3.0, 0.0, [3]),  # and the hat on its left, at whose foot it is
+        (0.0, 2.0**-30, [2]),
+        (8 + 2.0**-40, 2.0**-30, [4]),
+        (9.0, 0.5, []),
+    ],
+)
+def test_a_breakpoint_may_lie_beyond_the_grid_point_that_it_is_near(b, error, seen):
+    """Catches: a hat that a breakpoint truly lies under, to which its error is not counted."""
+    f = SimpleNamespace(
+        breakpoints=np.array([b]),
+        jumps=np.array([8.0]),
+        boundaries=[SimpleNamespace(label="visible", error=error)],
+        jump_errors=np.zeros(1),
+    )
+    _, errors = sum_hats(f, GRID, find_hats(f.breakpoints, GRID))
+    assert set(seen) <= set(np.flatnonzero(errors).tolist())
+    for true in (b - error, b + error):  # by how much the sum would differ, were the breakpoint there
+        true_height, height = (np.zeros(len(GRID)) for _ in range(2))
+        for heights, x in ((true_height, true), (height, b)):
+            _, i, heights_i = find_hats(np.array([x]), GRID)
+            heights[i] = heights_i
+        assert (8 * np.abs(true_height - height) <= errors).all()
 
 
 def rational(values):

@@ -75,6 +75,21 @@ def test_divergence_in_the_last_step():
     assert (net.params == MLP([1, 10, 10, 1]).params).all()
 
 
+def test_losses_whose_sum_is_too_large_are_no_divergence():
+    """Catches: an epoch of finite losses, whose sum exceeds float32, after which the last good parameters are lost."""
+    net, kept = MLP([1, 1]), []
+
+    def spoil_the_fourth(epoch, net, loss):
+        kept.append(net.params.copy())
+        if epoch == 3:
+            net.params[:] = np.nan
+
+    data = Dataset([-1.0, 1.0], [1.6e19, 1.6e19])
+    with pytest.raises(TrainingDiverged, match="in epoch 4"):
+        train(net, data, 5, batch_size=1, callback=spoil_the_fourth, optimizer=SGD(lr=1e-22))
+    assert (net.params == kept[2]).all()
+
+
 def test_divergence_of_one_network_is_named():
     """Catches: one bad network of many that nobody can find."""
     nets = Ensemble([1, 4, 1], range(3))

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from tinymlp import Dataset, Moments
+from tinymlp.training import prefix_sums
 from tinymlp.training.prefix_sums import BatchSums, PrefixSums, cumulate
 
 
@@ -64,7 +65,7 @@ def test_a_batch_and_its_prefix_sums():
 
 def test_samples_are_found_among_many(monkeypatch):
     """Catches: a search that ends one sample too early or too late, ties across blocks, a short last block."""
-    monkeypatch.setattr("tinymlp.training.prefix_sums.MANY", 1)
+    monkeypatch.setattr(prefix_sums, "MANY", 1)
     rng = np.random.default_rng(6)
     for n in (1, 2, 511, 512, 513, 20_007):
         x = np.sort(np.round(rng.uniform(0, 9, n), 3))

@@ -6,13 +6,12 @@ from functools import cache
 import numpy as np
 import pytest
 
-import tinymlp
 from tinymlp import MLP, Adam, Dataset, Ensemble, Moments, extract_segments
 from tinymlp.article.experiment import run
 from tinymlp.article.experiments import EXPERIMENTS
 from tinymlp.functions import FUNCTIONS
 from tinymlp.network.parameters import layer_views, stacked_layers
-from tinymlp.segments.walk import INPUT, Float64, walk
+from tinymlp.segments.walk import INPUT, NUMBERS, Float64, walk
 from tinymlp.training.backprop import Memory, backward, forward
 from tinymlp.training.gradients import SampleGradients, SegmentGradients
 from tinymlp.training.segment_gradient import segment_gradient
@@ -261,7 +260,7 @@ def test_all_networks_of_an_ensemble(slope, dtype, monkeypatch):
     """Catches: gradients that land in another network's row, in one chunk or in several; fill that counts."""
     moments = Moments.of(random_data(7, 2))
     for numbers in (2**17, 500):  # all networks at a time, or 8
-        monkeypatch.setitem(tinymlp.segments.walk.NUMBERS, "cpu", numbers)
+        monkeypatch.setitem(NUMBERS, "cpu", numbers)
         nets = Ensemble([1, 5, 5, 2], range(30), negative_slope=slope, dtype=dtype)
         nets.params[3] = 0  # one region
         grads = np.full_like(nets.params, np.nan)
@@ -279,7 +278,7 @@ def test_all_networks_of_an_ensemble(slope, dtype, monkeypatch):
 @pytest.mark.parametrize("seeds", [[5], range(30)], ids=["one order", "an order for each"])
 def test_shuffled_batches_of_an_ensemble(seeds, monkeypatch):
     """Catches: the batch of another network, also in a later chunk; the samples of a batch that another epoch had."""
-    monkeypatch.setitem(tinymlp.segments.walk.NUMBERS, "cpu", 500)  # 8 networks at a time
+    monkeypatch.setitem(NUMBERS, "cpu", 500)  # 8 networks at a time
     data, nets = random_data(7, 2), Ensemble([1, 5, 5, 2], range(30), dtype=np.float64)
     grads, rngs = np.empty_like(nets.params), [np.random.default_rng(seed) for seed in seeds]
     gradients, again = SegmentGradients(nets, Moments.of(data), 128, True, rngs), [*map(np.random.default_rng, seeds)]

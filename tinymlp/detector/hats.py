@@ -45,11 +45,18 @@ def find_hats(b: NDArray, x: NDArray) -> Hats:
 def sum_hats(f: PiecewiseLinear, x: NDArray, hats: Hats) -> tuple[NDArray, NDArray]:
     """The sum of J phi_i(b) for each index, (n,), and a bound on its error, from those of the jumps and positions."""
     k, i, height = hats
+    changes = np.bincount(i, f.jumps[k] * height, len(x))
     errors = np.array([b.error for b in f.boundaries if b.label == "visible"])
-    jumps, positions = f.jumps[k], errors[k]
+    # within its error of a grid point a breakpoint may truly lie beyond it, under a hat that does not see it here
+    first, last = np.searchsorted(x, f.breakpoints - errors), np.searchsorted(x, f.breakpoints + errors) + 1
+    count = last - first + 1
+    k = np.arange(len(count)).repeat(count)
+    i = np.arange(len(k)) - (count.cumsum() - count - first)[k]
+    reached = (i >= 2) & (i < len(x))
+    k, i = k[reached], i[reached]
     h = np.minimum(x[i - 1] - x[i - 2], x[i] - x[i - 1])
-    error = f.jump_errors[k] + np.abs(jumps) * (positions / h + 2.0**-48)
-    return np.bincount(i, jumps * height, len(x)), np.bincount(i, error, len(x))
+    error = f.jump_errors[k] + np.abs(f.jumps[k]) * (errors[k] / h + 2.0**-48)
+    return changes, np.bincount(i, error, len(x))
 
 
 @np.errstate(all="ignore")

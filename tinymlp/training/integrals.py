@@ -90,13 +90,15 @@ class Integrals:
         self.function = find_function(function)
         self.interval = start, stop = check_interval(interval)
         self.origin = start / 2 + stop / 2
-        if self.closed_form:
-            _check_domain(self.function, start, stop)
-            self.level = float(self.closed_form.f(np.asarray(self.origin - self.closed_form.pole)))
-        else:
-            self.level = 0.0
-            self._panels = Panels(self.function, start, stop, self.origin)
+        self.level = 0.0
         with np.errstate(over="ignore", invalid="ignore"):
+            if not np.isfinite(np.float64(stop - start) ** 3):
+                raise ValueError(f"interval is ({start}, {stop}): the integral of x^2 over it is too large for float64")
+            if self.closed_form:
+                _check_domain(self.function, start, stop)
+                self.level = float(self.closed_form.f(np.asarray(self.origin - self.closed_form.pole)))
+            else:
+                self._panels = Panels(self.function, start, stop, self.origin)
             self.squares = float(self.over(np.array([start]), np.array([stop]))[5, 0])
             if not np.isfinite(self.squares):
                 raise ValueError(f"the square of the function on ({start}, {stop}) is too large for float64")

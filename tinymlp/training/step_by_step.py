@@ -63,7 +63,7 @@ class StepByStep:
         rows.append((0 * params.reshape(len(rows[0]), -1)).sum(axis=1).astype(rows[0].dtype))
         self.sizes = sizes
         table = xp.array(rows)[None]
-        self._alive = xp.isfinite(table.sum()) & self._alive
+        self._alive = xp.isfinite(table).all() & self._alive
         self._good = xp.where(self._alive, params, self._good)
         return table
 
