@@ -171,5 +171,5 @@ if __name__ == "__main__":
     files = [sorted((tmp_path / out / "seeds").iterdir()) for out in ("here", "there", "page")]
     assert [len(made) for made in files] == [6, 6, 6]
     for same in zip(*files, strict=True):
-        here, there, page = (json.loads(file.read_text("utf-8")) | {"seconds": 0} for file in same)
+        here, there, page = (json.loads(file.read_text("utf-8")) | {"seconds": 0, "digest": ""} for file in same)
         assert here == there == page
