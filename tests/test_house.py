@@ -54,11 +54,12 @@ def test_imports_point_one_way(name):
 
 @pytest.mark.parametrize("name", PATHS)
 def test_heavy_libraries_have_one_door(name):
-    """Catches: matplotlib outside plot, CuPy outside devices, which hands it to all others."""
+    """Catches: matplotlib outside plot, CuPy outside devices, which hands it to all others; a bar that may raise."""
     for ours, module in imports(name):
         library = module.split(".")[0]
         assert ours or library != "matplotlib" or name == "plot"
         assert ours or library not in ("cupy", "cupyx") or name == "devices"
+        assert ours or library != "tqdm" or name == "system.progress"
 
 
 def test_import_is_light():

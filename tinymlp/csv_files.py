@@ -13,7 +13,8 @@ from typing import NamedTuple, TextIO
 
 import numpy as np
 from numpy.typing import NDArray
-from tqdm import tqdm
+
+from .system.progress import progress_bar
 
 __all__ = ["Column", "read_columns"]
 
@@ -56,7 +57,7 @@ def read_columns(
         blocks_x, blocks_y = [], []
         with (
             TextIOWrapper(raw, encoding, errors="backslashreplace") as file,
-            tqdm(total=size, desc="read", unit="B", unit_scale=True, disable=not progress) as bar,
+            progress_bar(total=size, desc="read", unit="B", unit_scale=True, disable=not progress) as bar,
         ):
             layout, sign = None, ".,"
             for begin, lines in _blocks(file, path):

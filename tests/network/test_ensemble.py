@@ -31,9 +31,11 @@ def test_settings_are_those_of_the_networks():
 
 
 def test_ensemble_of_none():
-    """Catches: an ensemble without networks."""
+    """Catches: an ensemble without networks; NumPy's own error for a dtype."""
     with pytest.raises(ValueError, match=r"seeds is 10: .* range\(10\)"):
         Ensemble([1, 1], seeds=10)
+    with pytest.raises(ValueError, match="dtype is 'x': give a float dtype"):
+        Ensemble([1, 4, 1], seeds=range(2), dtype="x")
     with pytest.raises(ValueError, match="seeds is empty"):
         Ensemble([1, 1], seeds=[])
     with pytest.raises(ValueError, match=r"seeds\[1\] is -1: give an integer >= 0, or a Generator"):

@@ -104,8 +104,8 @@ def study(
     seeds : iterable of int
     out : path
         Folder of ``claims.json``, ``experiments.json`` and, in ``seeds/``, what each network gave, and on which
-        processor or GPU. What is there, undamaged, from
-        this very code, and from the same experiments and measures (`fingerprint`), is not made again.
+        processor or GPU. What is there, undamaged, from this very code, and from the same experiments and measures
+        (`fingerprint`), is not made again.
     experiments : iterable of Experiment
         The article's, and its claims, if not given.
     measures : dict from str to callable

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from .. import devices
-from ..arguments import check_array, generator
+from ..arguments import check_array, check_dtype, generator
 from ..system.memory import check_memory
 from .mlp import MLP
 from .parameters import check_sizes, count_parameters
@@ -45,8 +45,9 @@ class Ensemble:
     ):
         if not isinstance(seeds, Iterable):
             raise ValueError(f"seeds is {seeds!r}: give one for each network, such as range({seeds})")
+        dtype = check_dtype("dtype", dtype)
         if isinstance(seeds, Sized):  # before there is a tuple of them
-            each = np.dtype(dtype).itemsize * count_parameters(check_sizes(sizes))
+            each = dtype.itemsize * count_parameters(check_sizes(sizes))
             check_memory("seeds", seeds, 2 * each * len(seeds))  # one by one, then in one matrix
         self.seeds = tuple(seeds)
         if not self.seeds:

@@ -85,7 +85,7 @@ class MLP:
         rng = generator("seed", seed)
         count = count_parameters(sizes)
         largest = max(count_parameters(pair) for pair in pairwise(sizes))  # a layer is drawn in float64
-        check_memory("sizes", list(sizes), np.dtype(dtype).itemsize * count + 8 * largest)
+        check_memory("sizes", list(sizes), dtype.itemsize * count + 8 * largest)
         params = np.empty(count, dtype)
         for layer, inputs in zip(layer_views(params, sizes), sizes, strict=False):
             layer[...] = rng.uniform(-1 / np.sqrt(inputs), 1 / np.sqrt(inputs), layer.shape)

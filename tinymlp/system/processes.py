@@ -6,7 +6,8 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
-from multiprocessing import active_children, get_context, parent_process
+from multiprocessing import active_children, parent_process
+from multiprocessing.context import SpawnContext, SpawnProcess
 
 from .signals import without_ctrl_c
 
@@ -33,15 +34,25 @@ def end_with_parent() -> None:
     threading.Thread(target=watch, name="end with parent", daemon=True).start()
 
 
+class _Worker(SpawnProcess):
+    """A new process that Ctrl-C never reaches, not even while it loads."""
+
+    def start(self) -> None:
+        with without_ctrl_c():
+            super().start()
+
+
+class _Context(SpawnContext):
+    Process = _Worker
+
+
 @contextmanager
 def worker_processes(count: int) -> Iterator[ProcessPoolExecutor]:
     """A pool of so many new processes, which take over nothing but modules; at Ctrl-C they end at once."""
     others, hook = active_children(), threading.excepthook
     try:
-        with ProcessPoolExecutor(min(count, MOST), get_context("spawn"), end_with_parent) as pool:
+        with ProcessPoolExecutor(min(count, MOST), _Context(), end_with_parent) as pool:
             try:
-                with without_ctrl_c():
-                    pool.submit(int)  # starts them all
                 yield pool
             except KeyboardInterrupt:
                 threading.excepthook = lambda _: None  # Python 3.11's pool stumbles over jobs that were called off

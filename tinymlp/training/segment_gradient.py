@@ -41,8 +41,8 @@ def segment_gradient(
 
     In float64, whatever the dtype of the layers. It is the gradient that `backward` finds sample by sample, to 1e-13 of
     its largest component (``tests/training/test_segment_gradient.py``), except where the loss has none: if a sample
-    lies exactly on a boundary, a unit counts as on or off as it is on the right. One that a boundary, rounded to
-    float64, is rounded past counts on the side where float64 puts it.
+    lies exactly on a boundary, a unit counts as on or off as it is on the right. Where rounding carries a boundary past
+    a sample, that sample counts on the side where float64 puts it.
 
     Parameters
     ----------
